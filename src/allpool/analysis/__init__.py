@@ -1,0 +1,1 @@
+"""Populations, endpoints, estimators and pooling: numbers that equal R's."""

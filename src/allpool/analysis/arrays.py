@@ -1,0 +1,115 @@
+"""Arrays as the estimators need them: checked once at the door, float64 or integer behind it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from allpool.errors import AnalysisError
+
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+
+
+def numbers(values: Any, *, name: str) -> FloatArray:
+    """Return `values` as a one-dimensional float64 array without missing or infinite entries.
+
+    Raises
+    ------
+    AnalysisError
+        if a value is missing, infinite or no number, or the shape is not one-dimensional.
+    """
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise AnalysisError(f"{name} must be numbers; some entries are not") from None
+    if array.ndim != 1:
+        raise AnalysisError(f"{name} must be one-dimensional, not of {array.ndim} dimensions")
+    finite = np.isfinite(array)
+    if not finite.all():
+        missing = int((~finite).sum())
+        raise AnalysisError(f"{name} has {missing} missing or infinite values (NaN); drop or mend them first")
+    return array
+
+
+def times(values: Any, *, name: str = "time") -> FloatArray:
+    """Return follow-up times: numbers, none of them negative."""
+    array = numbers(values, name=name)
+    negative = int((array < 0).sum())
+    if negative:
+        raise AnalysisError(f"{name} has {negative} negative values; time runs from an origin at 0")
+    return array
+
+
+def indicators(values: Any, *, name: str = "event") -> BoolArray:
+    """Return a 0/1 or boolean indicator as booleans."""
+    array = numbers(values, name=name)
+    if not np.isin(array, (0.0, 1.0)).all():
+        raise AnalysisError(f"{name} must be 1 (happened) or 0 (did not); other values were found")
+    return array.astype(bool)
+
+
+def counts(values: Any, *, name: str) -> FloatArray:
+    """Return whole numbers that are not negative."""
+    array = numbers(values, name=name)
+    if (array < 0).any() or (array != np.floor(array)).any():
+        raise AnalysisError(f"{name} must be whole numbers of at least 0")
+    return array
+
+
+def labels(values: Any, *, name: str) -> tuple[list[Any], IntArray]:
+    """Return the distinct labels (sorted; a Categorical keeps its order) and each entry's position among them."""
+    column = values if isinstance(values, pd.Series) else pd.Series(values)
+    if column.ndim != 1:
+        raise AnalysisError(f"{name} must be one-dimensional")
+    if column.isna().any():
+        raise AnalysisError(
+            f"{name} has {int(column.isna().sum())} missing values (NaN); drop or name them first"
+        )
+    try:
+        codes, found = pd.factorize(column, sort=True)
+    except TypeError:
+        raise AnalysisError(f"{name} mixes labels that cannot be sorted, such as text and numbers") from None
+    return list(found), codes.astype(np.int64)
+
+
+def same_length(**arrays: Any) -> int:
+    """Return the length that all arrays share; raise if they differ or are empty. None is passed over."""
+    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    if len(set(lengths.values())) > 1:
+        described = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise AnalysisError(f"arrays differ in length: {described}")
+    length = next(iter(lengths.values()))
+    if length == 0:
+        raise AnalysisError(f"too little data: {' and '.join(lengths)} are empty")
+    return length
+
+
+def one_of(value: str, allowed: tuple[str, ...], *, name: str) -> str:
+    """Return `value` if it is allowed; raise with the choices if not."""
+    if value not in allowed:
+        raise AnalysisError(f"unknown {name} {value!r}; choose one of {', '.join(allowed)}")
+    return value
+
+
+def critical_value(level: float) -> float:
+    """Return the normal quantile of a two-sided interval of coverage `level`."""
+    return float(ndtri(1 - (1 - checked_level(level)) / 2))
+
+
+def checked_level(level: float) -> float:
+    """Return `level` if it is a coverage between 0 and 1; raise if not."""
+    if not 0 < level < 1:
+        raise AnalysisError(f"level must lie between 0 and 1 (0.95 for a 95 % interval), not {level}")
+    return level
+
+
+def read_only(array: FloatArray) -> FloatArray:
+    """Return the array locked against writing, for a frozen result."""
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,24 @@
+"""Survival estimators under the names the documentation promises; each lives in a module of its own noun."""
+
+from __future__ import annotations
+
+from allpool.analysis.cox import CoxModel, cox
+from allpool.analysis.cox_likelihood import MonotoneLikelihoodWarning
+from allpool.analysis.follow_up import follow_up
+from allpool.analysis.kaplan_meier import KaplanMeier, kaplan_meier
+from allpool.analysis.landmark import landmark
+from allpool.analysis.logrank import LogRank, logrank
+from allpool.analysis.restricted_mean import restricted_mean_difference
+
+__all__ = [
+    "CoxModel",
+    "KaplanMeier",
+    "LogRank",
+    "MonotoneLikelihoodWarning",
+    "cox",
+    "follow_up",
+    "kaplan_meier",
+    "landmark",
+    "logrank",
+    "restricted_mean_difference",
+]
