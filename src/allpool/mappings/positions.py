@@ -42,7 +42,12 @@ class Document:
         raise error(message, place=Place(file=self.path.name, line=self.line(location)))
 
     def parse(
-        self, model: type[Model], content: Any = None, *, at: Location = (), error: type[AllpoolError] = MappingError
+        self,
+        model: type[Model],
+        content: Any = None,
+        *,
+        at: Location = (),
+        error: type[AllpoolError] = MappingError,
     ) -> Model:
         """Return `content` (the whole file by default) as `model`; an error names file, line and field."""
         try:

@@ -154,6 +154,11 @@ class MedicationAdministration(Resource, Base):
     )
     interruption_start = partial_date("extension(interruption).valuePeriod.start")
     interruption_end = partial_date("extension(interruption).valuePeriod.end")
+    interruption_reason = coding(
+        "extension(interruption-reason).valueCodeableConcept.coding[0]",
+        system=systems.local_system("stop_reason"),
+        text="extension(interruption-reason).valueCodeableConcept.text",
+    )
 
 
 class Procedure(Resource, Base):
