@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from allpool.analysis.arrays import BoolArray, FloatArray, IntArray, indicators, labels, read_only, same_length, times
-from allpool.analysis.ties import distinct_times
+from allpool.analysis.risk_sets import RiskSets, risk_sets
 from allpool.errors import AnalysisError
 
 
@@ -51,9 +51,9 @@ def logrank(time: Any, event: Any, group: Any, *, strata: Any = None) -> LogRank
     stratum = np.zeros(n, dtype=np.int64) if strata is None else labels(strata, name="strata")[1]
     if len(groups) < 2:
         raise AnalysisError("a log-rank test needs at least two groups with subjects; only one was given")
-    if not happened.any():
-        raise AnalysisError("too little data: there are no events to compare")
-    observed, expected, variance = _moments(exits, happened, member, stratum, k=len(groups))
+    sets = risk_sets(exits, happened, entries=None, stratum=stratum)
+    expected, variance = _moments(sets, member, k=len(groups))
+    observed = np.bincount(member[happened], minlength=len(groups)).astype(np.float64)
     chi2, df = _quadratic_form(observed - expected, variance, compared=expected > 0)
     return LogRank(
         chi2=chi2,
@@ -66,38 +66,14 @@ def logrank(time: Any, event: Any, group: Any, *, strata: Any = None) -> LogRank
     )
 
 
-def _moments(
-    exits: FloatArray, happened: BoolArray, member: IntArray, stratum: IntArray, *, k: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Sum observed, expected and the hypergeometric variance over the event times of each stratum."""
-    values, codes = distinct_times(exits)
-    cell = stratum * values.size + codes
-    # Only times with an event matter: each subject is at risk up to the last of them it lived to see.
-    event_cells = np.unique(cell[happened])
-    last = np.searchsorted(event_cells, cell, side="right") - 1
-    seen = (last >= 0) & (event_cells[np.maximum(last, 0)] // values.size == stratum)
-    size = event_cells.size
-    stratum_of = event_cells // values.size
-    starts = np.flatnonzero(np.diff(stratum_of, prepend=-1))
-    at_risk = np.empty((size, k))
-    for j in range(k):
-        ended = np.bincount(last[seen & (member == j)], minlength=size).astype(np.float64)
-        at_risk[:, j] = _at_risk(ended, starts)
-    deaths = np.bincount(last[happened], minlength=size).astype(np.float64)
+def _moments(sets: RiskSets, member: IntArray, *, k: int) -> tuple[FloatArray, FloatArray]:
+    """Sum the expected events and the hypergeometric variance over the event times of each stratum."""
+    of_row = member[sets.rows]
+    at_risk = np.column_stack([sets.at_risk_sum((of_row == j).astype(np.float64)) for j in range(k)])
     total = at_risk.sum(axis=1)
-    observed = np.bincount(member[happened], minlength=k).astype(np.float64)
-    expected = (deaths / total) @ at_risk
-    spread = deaths * (total - deaths) / np.maximum(total - 1, 1) / total
+    spread = sets.deaths * (total - sets.deaths) / np.maximum(total - 1, 1) / total
     variance = np.diag(spread @ at_risk) - at_risk.T @ (at_risk * (spread / total)[:, None])
-    return observed, expected, variance
-
-
-def _at_risk(ended: FloatArray, starts: IntArray) -> FloatArray:
-    """Sum from the end of each stratum back to each of its event times."""
-    backwards = np.cumsum(ended[::-1])[::-1]
-    bounds = np.append(starts, ended.size)
-    after = np.concatenate((backwards, [0.0]))[bounds[1:]]
-    return np.asarray(backwards - np.repeat(after, np.diff(bounds)))
+    return (sets.deaths / total) @ at_risk, variance
 
 
 def _quadratic_form(difference: FloatArray, variance: FloatArray, *, compared: BoolArray) -> tuple[float, int]:

@@ -16,14 +16,18 @@ def distinct_times(times: FloatArray) -> tuple[FloatArray, IntArray]:
     whole = _distinct_whole(times)
     if whole is not None:
         return whole
-    values, codes = np.unique(times, return_inverse=True)
-    gaps = np.diff(values)
-    tied = gaps <= TOLERANCE * max(1.0, float(np.abs(values).mean()))
-    if tied.any():
-        first = np.concatenate(([True], ~tied))
-        codes = (np.cumsum(first) - 1)[codes]
-        values = values[first]
-    return values, codes.astype(np.int64, copy=False)
+    order = np.argsort(times)
+    ordered = times[order]
+    gaps = np.diff(ordered)
+    distinct = np.concatenate(([True], gaps > 0))
+    values = ordered[distinct]
+    closest = TOLERANCE * max(1.0, float(np.abs(values).mean()))
+    if (gaps[distinct[1:]] <= closest).any():
+        distinct[1:] = gaps > closest
+        values = ordered[distinct]
+    codes = np.empty(times.size, dtype=np.int64)
+    codes[order] = np.cumsum(distinct) - 1
+    return values, codes
 
 
 def _distinct_whole(times: FloatArray) -> tuple[FloatArray, IntArray] | None:

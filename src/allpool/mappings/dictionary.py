@@ -70,7 +70,7 @@ class DataElement(Frozen):
     codes: str | None = None
     """The code table that the value is coded by (`terminology/<codes>.yaml`)."""
     record: str
-    """The record type of `records.yaml` that it is delivered in; an observation element names `observation`."""
+    """The record type of `records.yaml` it is delivered in; an observation element names `observation`."""
     field: str = "value"
     """The field of that record which it fills."""
     fhir_path: str

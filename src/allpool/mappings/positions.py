@@ -1,6 +1,6 @@
 """YAML read as text with positions: every scalar a string, every error with file and line.
 
-YAML's own guesses (`no` is false, `010` is 8, `2023-01-05` is a date) have no place in a mapping: scalars stay
+YAML's own guesses (`no` is false, `010` is 8, `2023-01-05` is a date) have no place here: scalars stay
 what the author typed, and the models say what they mean.
 """
 

@@ -1,7 +1,7 @@
 """Record types: which fields a data manager may fill, and which columns of the tables they become.
 
-A record is what a centre thinks in (an MRD measurement, a course, an adverse event). `records.yaml` says for
-each which table it is a row of, which fields it takes, which are required and what makes two of them the same.
+A record is what a centre thinks in (an MRD measurement, a course, an adverse event). `records.yaml` says
+for each which table it is a row of, which fields it takes and what makes two of them the same.
 """
 
 from __future__ import annotations
