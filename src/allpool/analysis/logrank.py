@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from allpool.analysis.arrays import BoolArray, FloatArray, IntArray, indicators, labels, read_only, same_length, times
+from allpool.analysis.arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    indicators,
+    labels,
+    read_only,
+    same_length,
+    times,
+)
 from allpool.analysis.risk_sets import RiskSets, risk_sets
 from allpool.errors import AnalysisError
 
@@ -76,7 +85,9 @@ def _moments(sets: RiskSets, member: IntArray, *, k: int) -> tuple[FloatArray, F
     return (sets.deaths / total) @ at_risk, variance
 
 
-def _quadratic_form(difference: FloatArray, variance: FloatArray, *, compared: BoolArray) -> tuple[float, int]:
+def _quadratic_form(
+    difference: FloatArray, variance: FloatArray, *, compared: BoolArray
+) -> tuple[float, int]:
     """Return chi-square and df over the groups ever at risk at an event, one of them left out as redundant."""
     kept = np.flatnonzero(compared)[1:]
     if kept.size == 0:

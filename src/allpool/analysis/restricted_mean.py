@@ -12,7 +12,9 @@ from allpool.analysis.results import Estimate
 from allpool.errors import AnalysisError
 
 
-def restricted_mean_difference(time: Any, event: Any, group: Any, tau: float, *, level: float = 0.95) -> Estimate:
+def restricted_mean_difference(
+    time: Any, event: Any, group: Any, tau: float, *, level: float = 0.95
+) -> Estimate:
     """Return the restricted mean up to `tau` of the second group minus that of the first (in sorted order).
 
     Unadjusted, with a normal interval, as R's survRM2 (Uno et al. 2014). The groups that were
