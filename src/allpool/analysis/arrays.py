@@ -63,7 +63,7 @@ def counts(values: Any, *, name: str) -> FloatArray:
 
 
 def labels(values: Any, *, name: str) -> tuple[list[Any], IntArray]:
-    """Return the distinct labels (sorted; a Categorical keeps its order) and each entry's position among them."""
+    """Return the distinct labels (sorted; a Categorical keeps its order) and each entry's position."""
     column = values if isinstance(values, pd.Series) else pd.Series(values)
     if column.ndim != 1:
         raise AnalysisError(f"{name} must be one-dimensional")
@@ -88,6 +88,11 @@ def same_length(**arrays: Any) -> int:
     if length == 0:
         raise AnalysisError(f"too little data: {' and '.join(lengths)} are empty")
     return length
+
+
+def tally(codes: IntArray, amount: FloatArray | None = None, *, size: int) -> FloatArray:
+    """Return, for each code from 0 to size - 1, how often it occurs or the sum of its amounts."""
+    return np.asarray(np.bincount(codes, weights=amount, minlength=size), dtype=np.float64)
 
 
 def one_of(value: str, allowed: tuple[str, ...], *, name: str) -> str:

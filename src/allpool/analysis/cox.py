@@ -21,8 +21,8 @@ from allpool.analysis.arrays import (
     times,
 )
 from allpool.analysis.cox_likelihood import MonotoneLikelihoodWarning, PartialLikelihood, maximise
-from allpool.analysis.risk_sets import RiskSets, risk_sets
 from allpool.analysis.results import ChiSquareTest
+from allpool.analysis.risk_sets import RiskSets, risk_sets
 from allpool.errors import AnalysisError
 
 TIES = ("efron", "breslow")
@@ -223,7 +223,7 @@ def _check_rank(likelihood: PartialLikelihood, terms: list[str]) -> None:
 
 
 def _dependent(matrix: FloatArray, *, tolerance: float) -> list[int]:
-    """Return the columns of a covariance matrix that those before them determine (Cholesky without pivots)."""
+    """Return the columns of a covariance matrix that those before them determine (unpivoted Cholesky)."""
     left = matrix.astype(np.float64).copy()
     dependent = []
     for j in range(len(left)):
@@ -235,7 +235,7 @@ def _dependent(matrix: FloatArray, *, tolerance: float) -> list[int]:
 
 
 def _inverse(information: FloatArray, *, without: tuple[int, ...]) -> FloatArray:
-    """Return the variance of the coefficients; nan for those that run away, which fix nothing of the others."""
+    """Return the variance of the coefficients; nan for those that run away."""
     variance = np.full(information.shape, np.nan)
     kept = [j for j in range(len(information)) if j not in without]
     variance[np.ix_(kept, kept)] = np.linalg.inv(information[np.ix_(kept, kept)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allpool.analysis.arrays import FloatArray
+from allpool.analysis.arrays import FloatArray, tally
 from allpool.analysis.risk_sets import RiskSets
 from allpool.errors import AnalysisError
 
@@ -18,7 +18,7 @@ STILL_MOVING = 1e-3
 
 
 class MonotoneLikelihoodWarning(UserWarning):
-    """A covariate separates events from the rest: the likelihood rises for ever and its coefficient is infinite."""
+    """A covariate separates the events: the likelihood rises for ever, the coefficient is infinite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +115,8 @@ class PartialLikelihood:
         columns = range(self.X.shape[1])
         s0 = sets.at_risk_sum(risk)
         s1 = np.column_stack([sets.at_risk_sum(risk * self.X[:, j]) for j in columns])
-        t0 = np.bincount(sets.cell, weights=dead_risk, minlength=size)
-        t1 = np.column_stack(
-            [np.bincount(sets.cell, weights=dead_risk * self._of_dead[:, j], minlength=size) for j in columns]
-        )
+        t0 = tally(sets.cell, dead_risk, size=size)
+        t1 = np.column_stack([tally(sets.cell, dead_risk * self._of_dead[:, j], size=size) for j in columns])
         a, owner = self._fraction, self._cell_of_death
         with np.errstate(divide="ignore", invalid="ignore"):  # an overshooting step is found by its value
             denominator = s0[owner] - a * t0[owner]
@@ -126,7 +124,7 @@ class PartialLikelihood:
             logs = float(np.log(denominator).sum())
 
         def per_cell(amount: FloatArray) -> FloatArray:
-            return np.bincount(owner, weights=amount, minlength=size)
+            return tally(owner, amount, size=size)
 
         square = inverse**2
         return _Sums(
@@ -150,12 +148,12 @@ def maximise(likelihood: PartialLikelihood) -> Maximum:
     AnalysisError
         the search neither converges nor shows a monotone likelihood.
     """
-    beta = np.zeros(likelihood.X.shape[1])
+    beta: FloatArray = np.zeros(likelihood.X.shape[1])
     here = at_zero = likelihood.derivatives(beta)
-    step = np.zeros_like(beta)
+    step: FloatArray = np.zeros_like(beta)
     for _ in range(MOST_STEPS):
         try:
-            step = np.linalg.solve(here.information, here.gradient)
+            step = np.asarray(np.linalg.solve(here.information, here.gradient), dtype=np.float64)
         except np.linalg.LinAlgError:
             break
         decrement = float(here.gradient @ step)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from allpool.analysis.arrays import indicators, one_of, same_length, times
+from allpool.analysis.arrays import indicators, one_of, same_length, tally, times
 from allpool.analysis.kaplan_meier import KaplanMeier, curve, kaplan_meier
 from allpool.analysis.ties import distinct_times
 
@@ -38,8 +38,8 @@ def follow_up(
     exits = times(time)
     n = same_length(time=exits, event=happened)
     values, codes = distinct_times(exits)
-    deaths = np.bincount(codes[happened], minlength=values.size).astype(np.float64)
-    ended = np.bincount(codes[~happened], minlength=values.size).astype(np.float64)
+    deaths = tally(codes[happened], size=values.size)
+    ended = tally(codes[~happened], size=values.size)
     at_risk = np.cumsum((deaths + ended)[::-1])[::-1] - deaths
     # where all who are left die at once nobody is at risk for censoring: no step there
     rows = at_risk > 0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allpool.analysis.arrays import BoolArray, FloatArray, IntArray
+from allpool.analysis.arrays import BoolArray, FloatArray, IntArray, tally
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,12 @@ def survival_variance(
     start = before[0] if subjects.first is None else before[subjects.first]
     square = subjects.weight**2
     done = path[subjects.last] - start - np.where(subjects.happened, jump[subjects.last], 0.0)
-    left = np.cumsum(np.bincount(subjects.last, weights=square * done**2, minlength=rows))
+    left = np.cumsum(tally(subjects.last, square * done**2, size=rows))
 
     def still_inside(amount: FloatArray) -> FloatArray:
         first = np.zeros(amount.size, dtype=np.int64) if subjects.first is None else subjects.first
-        entered = np.bincount(first, weights=amount, minlength=rows + 1)[:rows]
-        gone = np.bincount(subjects.last, weights=amount, minlength=rows)
+        entered = tally(first, amount, size=rows + 1)[:rows]
+        gone = tally(subjects.last, amount, size=rows)
         return np.asarray(np.cumsum(entered - gone))
 
     offset = np.broadcast_to(start, square.shape)
@@ -66,7 +66,7 @@ def mean_variance(
     beyond: FloatArray,
     tau: float,
 ) -> float:
-    """Return the variance of the area under the curve up to `tau`; `beyond` is the area right of each step."""
+    """Return the variance of the area up to `tau`; `beyond` is the area to the right of each step."""
     inside = int((time <= tau).sum())
     area = np.zeros(time.size)
     area[:inside] = beyond

@@ -18,6 +18,7 @@ from allpool.analysis.arrays import (
     one_of,
     read_only,
     same_length,
+    tally,
     times,
 )
 from allpool.analysis.infinitesimal_jackknife import Subjects, mean_variance, survival_variance
@@ -207,7 +208,7 @@ def curve(
     subjects: Subjects | None = None,
 ) -> KaplanMeier:
     """Turn a table of risk sets and events into a curve with its standard error and limits."""
-    survival = np.cumprod(1 - events / at_risk)
+    survival = np.asarray(np.cumprod(1 - events / at_risk), dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         if subjects is None:
             log_error = np.sqrt(np.cumsum(_greenwood(at_risk, events, last=np.inf)))
@@ -217,9 +218,15 @@ def curve(
             log_error = error / survival
     lower, upper = _limits(survival, log_error, ci=ci, critical=critical_value(level))
     total = float(events.sum())
-    columns = (time, at_risk, events, censored, survival, error, lower, upper)
     return KaplanMeier(
-        *(read_only(column) for column in columns),
+        time=read_only(time),
+        at_risk=read_only(at_risk),
+        events_at=read_only(events),
+        censored_at=read_only(censored),
+        survival=read_only(survival),
+        standard_error=read_only(error),
+        lower=read_only(lower),
+        upper=read_only(upper),
         n=n,
         events=int(total) if total.is_integer() else total,
         ci=ci,
@@ -234,20 +241,17 @@ def _risk_table(
     n = exits.size
     values, codes = distinct_times(exits if entries is None else np.concatenate((exits, entries)))
     leave = codes[:n]
-    left = np.bincount(leave, weights=weight, minlength=values.size).astype(np.float64)
-    if weight is None:
-        events = np.bincount(leave[happened], minlength=values.size).astype(np.float64)
-    else:
-        events = np.bincount(leave[happened], weights=weight[happened], minlength=values.size)
+    left = tally(leave, weight, size=values.size)
+    events = tally(leave[happened], None if weight is None else weight[happened], size=values.size)
     at_risk = np.cumsum(left[::-1])[::-1]
     enter = None
     if entries is not None:
         enter = codes[n:]
         if (enter >= leave).any():
             raise AnalysisError("entry must lie before time for every subject")
-        to_come = np.bincount(enter, weights=weight, minlength=values.size)
+        to_come = tally(enter, weight, size=values.size)
         at_risk = at_risk - np.cumsum(to_come[::-1])[::-1]
-    rows = np.flatnonzero(np.bincount(leave, minlength=values.size))
+    rows = np.flatnonzero(left)
     table = (values[rows], at_risk[rows], events[rows], (left - events)[rows])
     # rounding of weights must not leave a ghost at risk where everybody had the event
     spent = np.isclose(table[1], table[2], rtol=1e-12, atol=0.0)

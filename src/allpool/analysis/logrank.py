@@ -17,6 +17,7 @@ from allpool.analysis.arrays import (
     labels,
     read_only,
     same_length,
+    tally,
     times,
 )
 from allpool.analysis.risk_sets import RiskSets, risk_sets
@@ -25,7 +26,7 @@ from allpool.errors import AnalysisError
 
 @dataclass(frozen=True, eq=False)
 class LogRank:
-    """Observed and expected events per group (in the order of `groups`) and the chi-square test of equality."""
+    """Observed and expected events per group (in the order of `groups`) and the chi-square test."""
 
     chi2: float
     df: int
@@ -62,7 +63,7 @@ def logrank(time: Any, event: Any, group: Any, *, strata: Any = None) -> LogRank
         raise AnalysisError("a log-rank test needs at least two groups with subjects; only one was given")
     sets = risk_sets(exits, happened, entries=None, stratum=stratum)
     expected, variance = _moments(sets, member, k=len(groups))
-    observed = np.bincount(member[happened], minlength=len(groups)).astype(np.float64)
+    observed = tally(member[happened], size=len(groups))
     chi2, df = _quadratic_form(observed - expected, variance, compared=expected > 0)
     return LogRank(
         chi2=chi2,
@@ -88,7 +89,7 @@ def _moments(sets: RiskSets, member: IntArray, *, k: int) -> tuple[FloatArray, F
 def _quadratic_form(
     difference: FloatArray, variance: FloatArray, *, compared: BoolArray
 ) -> tuple[float, int]:
-    """Return chi-square and df over the groups ever at risk at an event, one of them left out as redundant."""
+    """Return chi-square and df over the groups ever at risk at an event, the first left out."""
     kept = np.flatnonzero(compared)[1:]
     if kept.size == 0:
         raise AnalysisError("too little data: fewer than two groups are at risk when an event happens")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from scipy.special import betaincinv, chdtrc
@@ -14,6 +14,7 @@ from allpool.analysis.results import Estimate
 from allpool.errors import AnalysisError
 
 METHODS = ("clopper-pearson", "wilson", "wilson-cc")
+Alternative: TypeAlias = Literal["two-sided", "less", "greater"]
 ALTERNATIVES = ("two-sided", "less", "greater")
 
 
@@ -66,8 +67,8 @@ def fisher(table: Any) -> float:
     return table_probability(whole)
 
 
-def binomial(x: float, n: float, p0: float, alternative: str = "two-sided") -> float:
-    """Return the exact P that the true proportion is `p0`; `alternative` is "two-sided", "less" or "greater"."""
+def binomial(x: float, n: float, p0: float, alternative: Alternative = "two-sided") -> float:
+    """Return the exact P of the true proportion being `p0`, against "two-sided", "less" or "greater"."""
     one_of(alternative, ALTERNATIVES, name="alternative")
     _check_counts(x, n)
     if not 0 <= p0 <= 1:

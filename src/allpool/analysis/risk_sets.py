@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allpool.analysis.arrays import BoolArray, FloatArray, IntArray
+from allpool.analysis.arrays import BoolArray, FloatArray, IntArray, tally
 from allpool.analysis.ties import distinct_times
 from allpool.errors import AnalysisError
 
@@ -16,7 +16,7 @@ MOST_COUNTED = 20_000_000
 
 @dataclass(frozen=True, eq=False)
 class RiskSets:
-    """Event cells (one per stratum and time with an event, strata one after the other) and who is at risk in them.
+    """Event cells, one per stratum and time with an event and stratum by stratum, and who is at risk in them.
 
     `rows` are the subjects at risk in at least one cell; each is at risk from cell `first` to cell
     `last` (both included). `dead` are positions within `rows`, `cell` their cells, `deaths` the number per
@@ -42,10 +42,10 @@ class RiskSets:
     def at_risk_sum(self, amount: FloatArray) -> FloatArray:
         """Sum an amount per subject over those at risk in each cell."""
         size = self.deaths.size
-        total = self.backwards(np.bincount(self.last, weights=amount, minlength=size))
+        total = self.backwards(tally(self.last, amount, size=size))
         if not self.delayed:
             return total
-        entering = np.bincount(self.first, weights=amount, minlength=size)
+        entering = tally(self.first, amount, size=size)
         return np.asarray(total - self.backwards(entering) + entering)
 
     def over_time_at_risk(self, per_cell: FloatArray) -> FloatArray:

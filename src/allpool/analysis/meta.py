@@ -1,0 +1,263 @@
+"""Synthesis of study estimates: random effects as in metafor, and proportions pooled on a scale of choice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import chdtrc, ndtr, stdtr, stdtrit
+
+from allpool.analysis.arrays import (
+    FloatArray,
+    checked_level,
+    counts,
+    critical_value,
+    numbers,
+    one_of,
+    same_length,
+)
+from allpool.analysis.binomial_normal import binomial_normal
+from allpool.analysis.heterogeneity import (
+    METHODS,
+    between_study_variance,
+    cochran_q,
+    q_profile,
+    typical_variance,
+)
+from allpool.analysis.synthesis import PooledProportion, Synthesis
+from allpool.analysis.transforms import TRANSFORMS, back_transformed, transformed
+from allpool.errors import AnalysisError
+
+TESTS = ("z", "t", "hksj")
+PREDICTIONS = ("hts", "metafor")
+NAN = float("nan")
+
+
+def random_effects(
+    y: Any, v: Any, *, method: str = "REML", test: str = "z", prediction: str = "hts", level: float = 0.95
+) -> Synthesis:
+    """Pool study estimates `y` with sampling variances `v` (not standard errors).
+
+    Parameters
+    ----------
+    method
+        "FE" (common effect) or the estimator of tau2: DL, PM, REML, ML, EB, SJ, HE, HS.
+    test
+        "z"; "hksj", Hartung-Knapp-Sidik-Jonkman with t on k - 1 degrees of freedom and without
+        truncation of its factor; "t", the plain standard error with that t.
+    prediction
+        "hts": t on k - 2 (Higgins, Thompson and Spiegelhalter 2009), nan below three studies;
+        "metafor": the normal for test "z", else t on k - 1; nan for "FE", as there.
+
+    A single study is passed through: its estimate with its own interval by "z" (nan otherwise) and
+    without any statement on heterogeneity.
+
+    Raises
+    ------
+    AnalysisError
+        no studies, arrays of different length, missing values, variances that are not positive, an
+        unknown method, test or prediction.
+    """
+    one_of(method, METHODS, name="method")
+    one_of(test, TESTS, name="test")
+    one_of(prediction, PREDICTIONS, name="prediction")
+    checked_level(level)
+    effects, variances = numbers(y, name="y"), numbers(v, name="v")
+    k = same_length(y=effects, v=variances)
+    if (variances <= 0).any():
+        raise AnalysisError("v must be sampling variances above 0; mend or drop studies without uncertainty")
+    if k == 1:
+        return _single(effects, variances, method=method, test=test, prediction=prediction, level=level)
+    between = between_study_variance(effects, variances, method=method)
+    tau2 = between.tau2
+    weight = 1 / (variances + tau2)
+    estimate = float(weight @ effects / weight.sum())
+    error = float(np.sqrt(1 / weight.sum()))
+    if test == "hksj":
+        error *= float(np.sqrt(cochran_q(effects, variances, tau2) / (k - 1)))
+    q, typical = cochran_q(effects, variances), typical_variance(variances)
+    fixed = method == "FE"
+    lower, upper, p = _interval(estimate, error, df=None if test == "z" else k - 1, level=level)
+    tau2_limits = (NAN, NAN) if fixed else q_profile(effects, variances, tau2=tau2, level=level)
+    predicted = _prediction(
+        estimate, float(np.sqrt(error**2 + tau2)), k=k, test=test, level=level, prediction=prediction
+    )
+    if fixed and prediction == "metafor":
+        predicted = (NAN, NAN)
+    return Synthesis(
+        estimate=estimate,
+        standard_error=error,
+        lower=lower,
+        upper=upper,
+        p=p,
+        tau2=tau2,
+        tau2_standard_error=between.standard_error,
+        tau2_lower=tau2_limits[0],
+        tau2_upper=tau2_limits[1],
+        i2=(100 * max(0.0, 1 - (k - 1) / q) if q > 0 else 0.0) if fixed else 100 * tau2 / (tau2 + typical),
+        h2=q / (k - 1) if fixed else tau2 / typical + 1,
+        q=q,
+        q_p=float(chdtrc(k - 1, q)),
+        prediction_lower=predicted[0],
+        prediction_upper=predicted[1],
+        k=k,
+        level=level,
+        method=method,
+        test=test,
+        prediction=prediction,
+        weights=_shares(weight),
+    )
+
+
+def pool_proportions(
+    x: Any,
+    n: Any,
+    *,
+    transform: str = "logit",
+    method: str = "REML",
+    test: str = "z",
+    prediction: str = "hts",
+    level: float = 0.95,
+) -> PooledProportion:
+    """Pool proportions `x` of `n` per study on a transformed scale and bring the result back.
+
+    Parameters
+    ----------
+    transform
+        "logit", "raw" (0.5 added to successes and failures of a study with none of either),
+        "freeman-tukey" (back by the harmonic mean of n; Miller 1978), "arcsine", or "glmm": logit with
+        the exact binomial likelihood and normal study effects, by adaptive quadrature, which takes
+        no correction and no `method` (it is maximum likelihood) and no "hksj" (use "t").
+    method, test, prediction
+        as for `random_effects`.
+
+    For "glmm" `q` is the likelihood-ratio test of homogeneity, tau2 has no Q-profile interval, and
+    i2, h2 compare tau2 with the typical variance of the logits, as metafor's rma.glmm.
+
+    Raises
+    ------
+    AnalysisError
+        as `random_effects`; more successes than trials; for "glmm" fewer than two studies, or no
+        successes or no failures in any.
+    """
+    one_of(transform, TRANSFORMS, name="transform")
+    happened, trials = counts(x, name="x"), counts(n, name="n")
+    same_length(x=happened, n=trials)
+    if (trials == 0).any():
+        raise AnalysisError("too little data: a study has n = 0; leave it out")
+    if (happened > trials).any():
+        raise AnalysisError("x must not exceed n")
+    if transform == "glmm":
+        pooled = _glmm(happened, trials, test=test, prediction=prediction, level=level)
+    else:
+        y, v = transformed(happened, trials, transform=transform)
+        pooled = random_effects(y, v, method=method, test=test, prediction=prediction, level=level)
+
+    def back(value: float) -> float:
+        return back_transformed(value, trials, transform=transform)
+
+    return PooledProportion(
+        **vars(pooled),
+        transform=transform,
+        proportion=back(pooled.estimate),
+        proportion_lower=back(pooled.lower),
+        proportion_upper=back(pooled.upper),
+        proportion_prediction_lower=back(pooled.prediction_lower),
+        proportion_prediction_upper=back(pooled.prediction_upper),
+    )
+
+
+def _glmm(happened: FloatArray, trials: FloatArray, *, test: str, prediction: str, level: float) -> Synthesis:
+    one_of(test, ("z", "t"), name="test for the glmm")
+    one_of(prediction, PREDICTIONS, name="prediction")
+    checked_level(level)
+    k = happened.size
+    if k < 2:
+        raise AnalysisError("too little data: the binomial-normal model needs at least two studies")
+    fit = binomial_normal(happened, trials)
+    _, v = transformed(happened, trials, transform="logit")
+    typical, error = typical_variance(v), fit.standard_error
+    lower, upper, p = _interval(fit.logit, error, df=None if test == "z" else k - 1, level=level)
+    predicted = _prediction(
+        fit.logit, float(np.sqrt(error**2 + fit.tau2)), k=k, test=test, level=level, prediction=prediction
+    )
+    return Synthesis(
+        estimate=fit.logit,
+        standard_error=error,
+        lower=lower,
+        upper=upper,
+        p=p,
+        tau2=fit.tau2,
+        tau2_standard_error=NAN,
+        tau2_lower=NAN,
+        tau2_upper=NAN,
+        i2=100 * fit.tau2 / (fit.tau2 + typical),
+        h2=fit.tau2 / typical + 1,
+        q=fit.homogeneity,
+        q_p=float(chdtrc(k - 1, fit.homogeneity)),
+        prediction_lower=predicted[0],
+        prediction_upper=predicted[1],
+        k=k,
+        level=level,
+        method="ML",
+        test=test,
+        prediction=prediction,
+        weights=_shares(1 / (v + fit.tau2)),
+    )
+
+
+def _single(
+    effects: FloatArray, variances: FloatArray, *, method: str, test: str, prediction: str, level: float
+) -> Synthesis:
+    estimate, error = float(effects[0]), float(np.sqrt(variances[0]))
+    lower, upper, p = (NAN, NAN, NAN) if test != "z" else _interval(estimate, error, df=None, level=level)
+    return Synthesis(
+        estimate=estimate,
+        standard_error=NAN if test == "hksj" else error,
+        lower=lower,
+        upper=upper,
+        p=p,
+        tau2=0.0 if method == "FE" else NAN,
+        tau2_standard_error=NAN,
+        tau2_lower=NAN,
+        tau2_upper=NAN,
+        i2=NAN,
+        h2=NAN,
+        q=0.0,
+        q_p=1.0,
+        prediction_lower=NAN,
+        prediction_upper=NAN,
+        k=1,
+        level=level,
+        method=method,
+        test=test,
+        prediction=prediction,
+        weights=(100.0,),
+    )
+
+
+def _interval(estimate: float, error: float, *, df: int | None, level: float) -> tuple[float, float, float]:
+    """Return lower, upper and P against 0, by the normal or by t on `df` degrees of freedom."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = float(np.abs(np.float64(estimate) / error))
+    if df is None:
+        critical, p = critical_value(level), 2 * float(ndtr(-statistic))
+    else:
+        critical, p = float(stdtrit(df, 1 - (1 - level) / 2)), 2 * float(stdtr(df, -statistic))
+    return estimate - critical * error, estimate + critical * error, p
+
+
+def _prediction(
+    estimate: float, spread: float, *, k: int, test: str, level: float, prediction: str
+) -> tuple[float, float]:
+    if prediction == "metafor":
+        lower, upper, _ = _interval(estimate, spread, df=None if test == "z" else k - 1, level=level)
+    elif k < 3:
+        return NAN, NAN
+    else:
+        lower, upper, _ = _interval(estimate, spread, df=k - 2, level=level)
+    return lower, upper
+
+
+def _shares(weight: FloatArray) -> tuple[float, ...]:
+    return tuple(float(share) for share in 100 * weight / weight.sum())
