@@ -1,0 +1,249 @@
+"""From a mapping file to a compiled mapping; whatever is wrong fails here, with file and line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from allpool.mappings.dictionary import Dictionary, load_dictionary
+from allpool.mappings.external import external_code
+from allpool.mappings.fields import compile_field
+from allpool.mappings.functions import FUNCTIONS
+from allpool.mappings.plan import CompiledMapping, FieldPlan, RulePlan, SourcePlan
+from allpool.mappings.positions import Document, Location, read_yaml
+from allpool.mappings.records import RecordType, load_records
+from allpool.mappings.schema import Binding, Computed, Condition, MappingFile, Record, Source
+from allpool.mappings.terminology import Terminology, load_terminology
+
+LABORATORY = frozenset({"laboratory", "immune", "mrd", "specimen"})
+"""Domains whose observations are of FHIR's category `laboratory`."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a mapping may speak of: elements, code tables and record types."""
+
+    dictionary: Dictionary
+    terminology: Terminology
+    records: Mapping[str, RecordType]
+
+    @property
+    def hash(self) -> str:
+        """Return a hash that changes when anything here does."""
+        records = "".join(f"{name}{record!r}" for name, record in self.records.items())
+        return sha256((self.dictionary.hash + self.terminology.hash + records).encode()).hexdigest()
+
+
+def load_vocabulary() -> Vocabulary:
+    """Load the vocabulary that ships with allpool."""
+    dictionary = load_dictionary()
+    return Vocabulary(dictionary, load_terminology(), load_records(dictionary))
+
+
+def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMapping:
+    """Load and compile a mapping file.
+
+    Raises `MappingError` with file and line for anything unknown, missing or contradictory in it.
+    """
+    words = vocabulary or load_vocabulary()
+    document = read_yaml(path)
+    content = document.parse(MappingFile)
+    try:
+        ZoneInfo(content.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        document.fail(f"there is no time zone '{content.timezone}' (IANA name)", ("timezone",))
+    digest = sha256(path.read_bytes() + words.hash.encode()).hexdigest()
+    sources = tuple(
+        _source(document, content, name, source, words) for name, source in content.sources.items()
+    )
+    return CompiledMapping(
+        name=content.mapping,
+        version=content.version,
+        language=content.language,
+        timezone=content.timezone,
+        study=content.study,
+        centre=content.centre,
+        sources=sources,
+        file=path.name,
+        hash=digest,
+    )
+
+
+def _source(
+    document: Document, content: MappingFile, name: str, source: Source, words: Vocabulary
+) -> SourcePlan:
+    at: Location = ("sources", name)
+    _pattern(document, source.patient.pattern, (*at, "patient", "pattern"))
+    for index, join in enumerate(source.join):
+        here = (*at, "join", index)
+        if join.source not in content.sources or join.source == name:
+            document.fail(f"there is no other source '{join.source}' to join", here)
+    for column, computed in source.compute.items():
+        _check_function(document, computed, (*at, "compute", column))
+    rules = tuple(
+        rule
+        for index, record in enumerate(source.records)
+        for rule in _rules(document, content, name, record, words, (*at, "records", index))
+    )
+    plan = SourcePlan(
+        name=name,
+        file=source.file,
+        read=source.read,
+        required=source.required,
+        patient=source.patient,
+        missing=frozenset(source.missing),
+        joins=source.join,
+        computed={
+            column: (computed.function, computed.of, computed.with_)
+            for column, computed in source.compute.items()
+        },
+        rules=rules,
+        ignore=source.ignore,
+    )
+    used = {column for names in plan.named_columns() for column in names}
+    for column in source.ignore:
+        if column in used:
+            document.fail(f"column '{column}' is both read and ignored", (*at, "ignore", column))
+    return plan
+
+
+def _check_function(document: Document, computed: Computed, at: Location) -> None:
+    function = FUNCTIONS.get(computed.function)
+    if function is None:
+        document.fail(
+            f"there is no function '{computed.function}'; there are {', '.join(sorted(FUNCTIONS))}",
+            (*at, "function"),
+        )
+    fewest, most = function.columns
+    if len(computed.of) < fewest or (most is not None and len(computed.of) > most):
+        document.fail(f"{computed.function} takes {fewest} to {most or 'any number of'} columns", (*at, "of"))
+    if set(computed.with_) - function.settings:
+        document.fail(
+            f"{computed.function} takes the settings {', '.join(sorted(function.settings)) or 'none'}",
+            (*at, "with"),
+        )
+
+
+def _rules(
+    document: Document, content: MappingFile, source: str, record: Record, words: Vocabulary, at: Location
+) -> list[RulePlan]:
+    """Return the rules of one record: one, or one per text that it is repeated for."""
+    if not record.repeat:
+        return [_rule(document, content, source, record, words, at, "")]
+    lengths = {len(texts) for texts in record.repeat.values()}
+    if len(lengths) != 1:
+        document.fail("all lists under `repeat` have the same length", (*at, "repeat"))
+    return [
+        _rule(
+            document,
+            content,
+            source,
+            _filled_in(record, {name: texts[turn] for name, texts in record.repeat.items()}),
+            words,
+            at,
+            f"#{turn + 1}",
+        )
+        for turn in range(lengths.pop())
+    ]
+
+
+def _filled_in(record: Record, texts: Mapping[str, str]) -> Record:
+    """Return `record` with `{name}` replaced in columns, conditions and constants."""
+
+    def fill(text: str) -> str:
+        for name, value in texts.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
+    def conditions(given: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        return tuple(
+            condition.model_copy(
+                update={
+                    "column": tuple(map(fill, condition.column)) if condition.column else None,
+                    "any": conditions(condition.any),
+                }
+            )
+            for condition in given
+        )
+
+    def binding(given: Binding) -> Binding:
+        return given.model_copy(
+            update={
+                "column": tuple(map(fill, given.column)) if given.column else None,
+                "constant": fill(given.constant) if given.constant is not None else None,
+                "when": conditions(given.when),
+            }
+        )
+
+    return record.model_copy(
+        update={
+            "when": conditions(record.when),
+            "key": tuple(map(fill, record.key)),
+            "fields": {name: binding(item) for name, item in record.fields.items()},
+        }
+    )
+
+
+def _rule(
+    document: Document,
+    content: MappingFile,
+    source: str,
+    record: Record,
+    words: Vocabulary,
+    at: Location,
+    turn: str,
+) -> RulePlan:
+    kind = words.records.get(record.record)
+    if kind is None:
+        document.fail(f"there is no record '{record.record}'; see docs/dictionary.md", (*at, "record"))
+    if not record.fields:
+        document.fail(f"the record fills no field; it may fill {', '.join(kind.fields)}", at)
+    for name in record.fields:
+        if name not in kind.fields:
+            document.fail(
+                f"{record.record} has no field '{name}'; it has {', '.join(kind.fields)}", (*at, name)
+            )
+    for name, target in kind.fields.items():
+        if target.required and name not in record.fields:
+            document.fail(f"{record.record} needs the field '{name}'", at)
+    fields: list[FieldPlan] = [
+        compile_field(document, (*at, name), name, binding, kind, words.dictionary, words.terminology)
+        for name, binding in record.fields.items()
+    ]
+    for item in fields:
+        for limit in item.binding.below.values():
+            if limit not in record.fields and not re.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?", limit):
+                document.fail(
+                    f"'{limit}' is neither a number nor another field of this record",
+                    (*at, item.name, "below"),
+                )
+    text = f"{content.mapping}|{source}|{record.model_dump_json(by_alias=True)}|{kind!r}{turn}"
+    element = words.dictionary[kind.data_element] if kind.data_element else None
+    category = "laboratory" if element and element.domain.casefold() in LABORATORY else None
+    return RulePlan(
+        id=sha256(text.encode()).hexdigest()[:16],
+        source=source,
+        record=record.record,
+        table=kind.table,
+        data_element=kind.data_element,
+        external=external_code(words.dictionary, kind.data_element),
+        category=category if kind.table == "observation" else None,
+        singular=kind.singular,
+        key=kind.key,
+        fixed=kind.fixed,
+        when=record.when,
+        key_columns=record.key,
+        fields=tuple(fields),
+        line=document.line(at),
+    )
+
+
+def _pattern(document: Document, pattern: str, at: Location) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as broken:
+        document.fail(f"'{pattern}' is not a regular expression: {broken}", at)

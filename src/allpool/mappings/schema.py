@@ -1,0 +1,222 @@
+"""The mapping language: what a data manager may write in a mapping file.
+
+One YAML file says how one centre's (or one study's) files become records. See docs/mapping-language.md.
+The models here hold what the author typed; `compile.py` resolves it against the dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from allpool.mappings.dictionary import Frozen, Language, Many
+
+Text = str
+
+
+class Condition(Frozen):
+    """A condition on a row. All the words given must hold; several conditions in a list must all hold."""
+
+    column: Many | None = None
+    equals: Text | None = None
+    in_: Many | None = Field(default=None, alias="in")
+    not_in: Many | None = None
+    filled: bool | None = None
+    """true: the cell says something; false: it is empty or holds a missing-data code."""
+    any: tuple[Condition, ...] = ()
+    """At least one of these holds."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Condition:
+        tests = [self.equals, self.in_, self.not_in, self.filled]
+        if self.any:
+            if self.column or any(test is not None for test in tests):
+                raise ValueError("`any` stands alone")
+            return self
+        if self.column is None:
+            raise ValueError("a condition names its column")
+        if sum(test is not None for test in tests) != 1:
+            raise ValueError("a condition has exactly one of equals, in, not_in, filled, any")
+        return self
+
+
+class Relative(Frozen):
+    """The cell counts time from an event instead of giving a date."""
+
+    anchor: str
+    """A code of the table `time_anchor`: study-entry, first-dose, diagnosis, ..."""
+    unit: Literal["d", "wk"] = "d"
+    """UCUM unit: days or weeks; months have no fixed length and are refused."""
+
+
+class UnitColumn(Frozen):
+    """The unit stands in a column of its own."""
+
+    column: Many
+    codes: Mapping[Text, Text] = Field(default_factory=dict)
+    """What the column says -> UCUM unit; a UCUM unit needs no entry."""
+
+
+class Binding(Frozen):
+    """Where one field of a record comes from."""
+
+    column: Many | None = None
+    """Column name, or the names it has in different deliveries: the first that the file has is read."""
+    constant: Text | None = None
+    when: tuple[Condition, ...] = ()
+    """Read the cell only on rows where this holds."""
+    missing: Many = ()
+    """Further texts that say nothing here, beside the source's."""
+    skip: Many = ()
+    """Texts that another field of the record reads: nothing for this one, and no error."""
+    codes: Text | Mapping[Text, Text] | None = None
+    """A code table by name, or text -> code."""
+    numeric: Text | None = None
+    """Code that any number stands for (a column that mixes words and numbers)."""
+    unit: Text | UnitColumn | None = None
+    """UCUM unit of the numbers in this column; required for every quantity."""
+    comparators: bool = False
+    """Accept `<0.01` and the like as a value with its comparator."""
+    below: Mapping[Text, Text] = Field(default_factory=dict)
+    """Word -> number, or field of the same record, that the value is known to be below."""
+    format: Many = ()
+    """Date formats: %Y-%m-%d and the like, `iso`, `excel` (serial of 1900) or `excel1904`."""
+    relative: Relative | None = None
+    pattern: Text | None = None
+    """Regular expression that the whole text must match."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"constant": value}
+        if isinstance(value, dict) and isinstance(value.get("when"), dict):
+            return {**value, "when": [value["when"]]}
+        return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Binding:
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("a field takes either a column or a constant")
+        if self.relative and self.format:
+            raise ValueError("`relative` counts days and takes no date format")
+        return self
+
+
+class Record(Frozen):
+    """One record that each row (for which `when` holds) becomes. Fields stand beside the reserved words."""
+
+    record: str
+    when: tuple[Condition, ...] = ()
+    repeat: Mapping[str, Many] | None = None
+    """Name -> texts: the record is repeated with `{name}` in column names and constants replaced."""
+    key: Many = ()
+    """Columns that tell two records of a patient apart where its own fields do not (a row number, an id)."""
+    fields: Mapping[str, Binding] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_fields(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        words = {"record", "when", "repeat", "key"}
+        gathered = {name: item for name, item in value.items() if name in words}
+        gathered["fields"] = {name: item for name, item in value.items() if name not in words}
+        if isinstance(gathered.get("when"), dict):
+            gathered["when"] = [gathered["when"]]
+        return gathered
+
+
+class PatientKey(Frozen):
+    """The column that says whose row it is. The pattern is required: ids that lost a zero are found by it."""
+
+    column: Many
+    pattern: str
+
+
+class Scope(Frozen):
+    """Study or centre: a constant, or a column (with a code table where its texts are not the ids)."""
+
+    column: Many | None = None
+    constant: Text | None = None
+    codes: Mapping[Text, Text] | None = None
+    prefix: Text = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"constant": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Scope:
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("give either a text or a column")
+        return self
+
+
+class Read(Frozen):
+    """How the file is read."""
+
+    format: Literal["csv", "tsv", "excel"]
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: Literal[".", ","] = "."
+    quote: str = '"'
+    header_row: int = Field(default=1, ge=1)
+    sheet: Many | None = None
+    """Sheet name, or the names it has in different deliveries."""
+
+
+class Computed(Frozen):
+    """A column computed from others by a function of the closed registry (`functions.py`)."""
+
+    function: str
+    of: Many
+    with_: Mapping[str, Text] = Field(default_factory=dict, alias="with")
+
+
+class Join(Frozen):
+    """Columns taken from another source of the same feed, by patient key; used as `<source>.<column>`."""
+
+    source: str
+    columns: Many
+
+
+class Source(Frozen):
+    """One file pattern (and sheet) and the records in it."""
+
+    file: str
+    """Glob within the feed's folder."""
+    read: Read
+    required: bool = True
+    patient: PatientKey
+    missing: Many = ()
+    """Texts that stand for no value in any column of this source (named rule `missing-data code`)."""
+    join: tuple[Join, ...] = ()
+    compute: Mapping[str, Computed] = Field(default_factory=dict)
+    records: tuple[Record, ...]
+    ignore: Mapping[str, Text] = Field(default_factory=dict)
+    """Column, or pattern with `*`, -> why it is not loaded."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore_list(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("ignore"), list):
+            return {**value, "ignore": dict.fromkeys(value["ignore"], "ignored by name")}
+        return value
+
+
+class MappingFile(Frozen):
+    """A mapping file."""
+
+    mapping: str
+    version: str
+    title: str = ""
+    language: Language = "en"
+    timezone: str = "UTC"
+    """IANA name; a time of day without an offset is read in it."""
+    study: Scope | None = None
+    centre: Scope | None = None
+    sources: Mapping[str, Source]
