@@ -85,7 +85,7 @@ class ResearchStudySite(Child, Base):
     parent_path = "extension(study-site)"
 
     research_study = reference("..", "ResearchStudy", nullable=False)
-    organization = reference("valueReference", "Organization", nullable=False)
+    organization = reference("extension(organization).valueReference", "Organization", nullable=False)
 
 
 class ResearchSubject(Resource, Base):

@@ -79,12 +79,42 @@ class Resource(Lineage):
     id: Mapped[str] = element("id", "id", primary_key=True, sort_order=-1)
 
 
+PART_LINEAGE = "extension(lineage)"
+
+
 class Child(Lineage):
-    """A repeating backbone element kept as rows of its own; `parent` is its resource's table."""
+    """A repeating backbone element kept as rows of its own; `parent` is its resource's table.
+
+    A part of a resource has no `meta`, so its lineage is an extension of its own. It is written only where
+    it differs from its resource's: a part without one has that of its resource.
+    """
 
     parent: ClassVar[type[Resource]]
     parent_path: ClassVar[str]
-    id: Mapped[str] = element("id", "id", primary_key=True, sort_order=-1)
+    id: Mapped[str] = element("id", "string", primary_key=True, sort_order=-1)
+    version: Mapped[int] = element(
+        f"{PART_LINEAGE}.extension(version).valueInteger", "integer", nullable=False, sort_order=900
+    )
+    security: Mapped[str | None] = element(
+        f"{PART_LINEAGE}.extension(security).valueCode", "code", sort_order=902
+    )
+    study: Mapped[str | None] = element(f"{PART_LINEAGE}.extension(study).valueString", sort_order=903)
+    centre: Mapped[str | None] = element(f"{PART_LINEAGE}.extension(centre).valueString", sort_order=904)
+    feed: Mapped[str] = element(
+        f"{PART_LINEAGE}.extension(feed).valueString", nullable=False, sort_order=905
+    )
+    run: Mapped[int] = element(
+        f"{PART_LINEAGE}.extension(run).valueInteger", "integer", nullable=False, sort_order=906
+    )
+    source_file: Mapped[str | None] = element(
+        f"{PART_LINEAGE}.extension(source-file).valueString", sort_order=907
+    )
+    source_row: Mapped[int | None] = element(
+        f"{PART_LINEAGE}.extension(source-row).valueInteger", "integer", sort_order=908
+    )
+    rule: Mapped[str | None] = element(
+        f"{PART_LINEAGE}.extension(mapping-rule).valueString", sort_order=909
+    )
 
 
 def fhir_element(table: Table, column: str) -> Element | None:

@@ -24,7 +24,8 @@ class Condition(Resource, Base):
     code = coding("code.coding[1]", text="code.text")
     morphology = coding("code.coding[2]", system=systems.ICDO3)
     icd10 = coding("code.coding[3]", system=systems.ICD10)
-    who_version: Mapped[str | None] = element("code.coding[2].version")
+    who_version: Mapped[str | None] = element("extension(who-classification).valueString")
+    """Edition of the WHO classification; not a version of ICD-O-3, so not the morphology's `version`."""
     clinical_status: Mapped[str | None] = element(
         "clinicalStatus.coding[0].code",
         "code",
@@ -142,8 +143,12 @@ class MedicationAdministration(Resource, Base):
     status_reason = coding(
         "statusReason[0].coding[0]", system=systems.local_system("stop_reason"), text="statusReason[0].text"
     )
-    dose_rate = quantity("dosage.rateQuantity")
-    dose_rate_bsa = quantity("dosage.extension(rate-per-body-surface).valueQuantity")
+    dose_rate = quantity(
+        "dosage.rateQuantity", comparator="dosage.modifierExtension(rate-comparator).valueCode"
+    )
+    """A SimpleQuantity, which takes no comparator."""
+    dose_rate_bsa = quantity("extension(dose-rate-per-body-surface).valueQuantity")
+    """Beside the dosage: invariant mad-1 asks each dosage for a dose or a rate."""
     dose_reduction = quantity("extension(dose-reduction).valueQuantity")
     planned_days: Mapped[int | None] = element("extension(planned-days).valueInteger", "integer")
     delivered_days: Mapped[int | None] = element("extension(delivered-days).valueInteger", "integer")

@@ -3,7 +3,8 @@
 A column is declared once, with its element path. From that declaration come the DDL, the serializer, the
 parser, the documentation page and the test that each path exists in FHIR. A path is written as in FHIRPath,
 within the resource: `code.coding[0].code`. `[n]` picks a repetition; `extension(name)` is the repetition of
-`extension` with our canonical URL for `name` (see `systems.extension_url`).
+`extension` with our canonical URL for `name` (see `systems.extension_url`), and within an extension its part
+`name`. `models.paths` reads them.
 
 Composites (`coding`, `quantity`, `partial_date`, `reference`, `period`) declare columns that belong together.
 They are expanded when the class is built: `effective = partial_date("effectiveDateTime")` declares
@@ -145,15 +146,18 @@ def coding(
     return Composite("coding", path, columns)
 
 
-def quantity(path: str) -> Composite:
-    """Declare a Quantity in its canonical UCUM unit, beside the value and unit as delivered."""
+def quantity(path: str, *, comparator: str | None = None) -> Composite:
+    """Declare a Quantity in its canonical UCUM unit, beside the value and unit as delivered.
+
+    `comparator` is the path of the comparator where FHIR asks for a SimpleQuantity, which has none.
+    """
     ucum = {f"{path}.system": "http://unitsofmeasure.org"}
     return Composite(
         "quantity",
         path,
         {
             "": element(f"{path}.value", "decimal"),
-            "_comparator": element(f"{path}.comparator", "code"),
+            "_comparator": element(comparator or f"{path}.comparator", "code"),
             "_unit": element(f"{path}.code", "code", beside=ucum),
             "_delivered": element(f"{path}.extension(delivered-value).valueString"),
             "_delivered_unit": element(f"{path}.extension(delivered-unit).valueString"),
