@@ -76,6 +76,8 @@ class Resource(Lineage):
     """What each FHIR resource table has beside its own elements."""
 
     resource_type: ClassVar[str]
+    data_absent: ClassVar[tuple[str, ...]] = ()
+    """Members that FHIR requires and a centre may not know: absent, they say so (data-absent-reason)."""
     id: Mapped[str] = element("id", "id", primary_key=True, sort_order=-1)
 
 

@@ -124,6 +124,7 @@ class MedicationAdministration(Resource, Base):
     __tablename__ = "medication_administration"
     __table_args__ = (Index(None, "feed"), Index(None, "subject_id", "data_element"))
     resource_type = "MedicationAdministration"
+    data_absent = ("effectivePeriod",)
 
     status: Mapped[str] = element("status", "code", nullable=False)
     data_element: Mapped[str] = element(

@@ -47,6 +47,9 @@ CONSENT_POLICY: Final = "http://terminology.hl7.org/CodeSystem/consentpolicycode
 RELATIVE_DATETIME: Final = "http://hl7.org/fhir/StructureDefinition/cqf-relativeDateTime"
 """R4 core extension that carries a time as an offset from another event (package hl7.fhir.r4.core 4.0.1)."""
 
+DATA_ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+"""R4 core extension that says why a required element has no value (package hl7.fhir.r4.core 4.0.1)."""
+
 
 def extension_url(name: str) -> str:
     """Return the canonical URL of our own extension `name` (path segment `extension(name)`)."""
