@@ -11,8 +11,10 @@ from allpool.analysis.risk_sets import RiskSets
 from allpool.errors import AnalysisError
 
 MOST_STEPS = 60
-# g' I^-1 g is the squared distance to the maximum in standard errors; Newton squares it once more
-CLOSE_ENOUGH = 1e-14
+# R stops when a full step raises the log-likelihood by less than this share of it (coxph.control, eps).
+# The same rule gives R's coefficients to the last digits; stopping later would move them by some 1e-8.
+SAME = 1e-9
+NO_GAIN = 1e-13  # where the log-likelihood itself tends to 0
 # a covariate (in standard deviations) that still moves this much when the likelihood has stopped rising
 STILL_MOVING = 1e-3
 
@@ -150,33 +152,41 @@ def maximise(likelihood: PartialLikelihood) -> Maximum:
     """
     beta: FloatArray = np.zeros(likelihood.X.shape[1])
     here = at_zero = likelihood.derivatives(beta)
-    step: FloatArray = np.zeros_like(beta)
+    settled = False
     for _ in range(MOST_STEPS):
-        try:
-            step = np.asarray(np.linalg.solve(here.information, here.gradient), dtype=np.float64)
-        except np.linalg.LinAlgError:
+        before = here.value
+        step = _newton_step(here)
+        if here.gradient @ step <= 0:  # at the top, or too flat to tell
+            settled = True
             break
-        decrement = float(here.gradient @ step)
-        if decrement < 0 or not np.isfinite(decrement):
+        beta, here, halved = _climb(likelihood, beta, here, step)
+        gain = abs(here.value - before)
+        if (gain <= SAME * abs(here.value) and not halved) or gain <= NO_GAIN:
+            settled = True
             break
-        beta, here, moved = _climb(likelihood, beta, here, step)
-        if decrement < CLOSE_ENOUGH or not moved:
-            break
-    moving = tuple(int(j) for j in np.flatnonzero(~(np.abs(step) < STILL_MOVING)))
-    remaining = np.linalg.lstsq(here.information, here.gradient, rcond=None)[0]
-    if not moving and float(here.gradient @ remaining) > 1e-8:
+    moving = tuple(int(j) for j in np.flatnonzero(np.abs(_newton_step(here)) >= STILL_MOVING))
+    if not moving and not settled:
         raise AnalysisError("the Cox model did not converge; look for extreme covariate values")
     return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=moving)
+
+
+def _newton_step(here: Derivatives) -> FloatArray:
+    """Return information^-1 gradient; a direction without information counts as running away."""
+    try:
+        step = np.linalg.solve(here.information, here.gradient)
+    except np.linalg.LinAlgError:
+        step = np.where(np.diag(here.information) > 0, 0.0, 1.0)
+    return np.asarray(np.nan_to_num(step), dtype=np.float64)
 
 
 def _climb(
     likelihood: PartialLikelihood, beta: FloatArray, here: Derivatives, step: FloatArray
 ) -> tuple[FloatArray, Derivatives, bool]:
-    """Take the step, halved until the likelihood does not fall."""
+    """Take the step, halved until the likelihood does not fall; say whether it was halved."""
     slack = 1e-11 * (1 + abs(here.value))  # rounding of a sum over many events
     for halving in range(30):
         trial = beta + step / 2**halving
         there = likelihood.derivatives(trial)
         if np.isfinite(there.value) and there.value >= here.value - slack:
-            return trial, there, True
+            return trial, there, halving > 0
     return beta, here, False

@@ -24,7 +24,8 @@ def follow_up(
         as for `kaplan_meier`; the end of follow-up (event 0) is what the curve counts.
     ties
         an event tied with an end of follow-up is still at risk then ("survfit", R's
-        `survfit(Surv(time, 1 - event))`) or has left before ("prodlim", R's `prodlim(reverse = TRUE)`).
+        `survfit(Surv(time, 1 - event))`) or has left before ("prodlim", R's `prodlim(reverse = TRUE)`,
+        whose quantiles are the first time at which the curve is at or below 1 - p, without midpoint).
 
     Raises
     ------
@@ -45,4 +46,5 @@ def follow_up(
     rows = at_risk > 0
     if not rows.any():
         return kaplan_meier(time, ~happened, ci=ci, level=level)
-    return curve(values[rows], at_risk[rows], ended[rows], deaths[rows], n=n, ci=ci, level=level)
+    columns = (values[rows], at_risk[rows], ended[rows], deaths[rows])
+    return curve(*columns, n=n, ci=ci, level=level, midpoint=False)

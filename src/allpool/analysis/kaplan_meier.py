@@ -51,6 +51,7 @@ class KaplanMeier:
     events: float
     ci: str
     level: float
+    midpoint: bool = True
     _subjects: Subjects | None = field(default=None, repr=False)
 
     def at(self, times: float | Sequence[float] | FloatArray) -> pd.DataFrame:
@@ -90,19 +91,23 @@ class KaplanMeier:
     def quantile(self, p: float) -> Estimate:
         """Return the time by which a share `p` has had the event (0.5: the median), with its interval.
 
-        Where S(t) is flat at exactly 1 - p, the middle of the flat stretch is taken, as R does. The
+        Where S(t) is flat at exactly 1 - p, the middle of the flat stretch is taken, as survfit does
+        (its beginning if `midpoint` is off, as prodlim does). The
         interval is where the curve's own limits cross 1 - p (Brookmeyer and Crowley 1982).
         """
         if not 0 <= p <= 1:
             raise AnalysisError(f"p must lie between 0 and 1, not {p}")
         return Estimate(
-            estimate=curve_quantile(self.time, 1 - self.survival, p),
+            estimate=self._reached(1 - self.survival, p),
             standard_error=float("nan"),
-            lower=curve_quantile(self.time, 1 - self.lower, p),
-            upper=curve_quantile(self.time, 1 - self.upper, p),
+            lower=self._reached(1 - self.lower, p),
+            upper=self._reached(1 - self.upper, p),
             level=self.level,
             method=f"Kaplan-Meier quantile, {self.ci} interval",
         )
+
+    def _reached(self, level: FloatArray, p: float) -> float:
+        return curve_quantile(self.time, level, p, midpoint=self.midpoint)
 
     def restricted_mean(self, tau: float) -> Estimate:
         """Return the mean time lived up to `tau`: the area under the curve, with a normal interval.
@@ -205,6 +210,7 @@ def curve(
     n: int,
     ci: str,
     level: float,
+    midpoint: bool = True,
     subjects: Subjects | None = None,
 ) -> KaplanMeier:
     """Turn a table of risk sets and events into a curve with its standard error and limits."""
@@ -231,6 +237,7 @@ def curve(
         events=int(total) if total.is_integer() else total,
         ci=ci,
         level=level,
+        midpoint=midpoint,
         _subjects=subjects,
     )
 

@@ -52,7 +52,8 @@ def landmark(frame: pd.DataFrame, *, at: float, time: str, event: str, exposure_
     stays = follow_up > at
     if not stays.any():
         raise AnalysisError(f"too little data: nobody is followed past the landmark at {at:g}")
-    kept = frame.loc[stays].copy()
-    kept["exposed"] = exposed[stays]
-    kept["time_from_landmark"] = follow_up[stays] - at
-    return kept
+    kept = frame.loc[stays]
+    added = pd.DataFrame(
+        {"exposed": exposed[stays], "time_from_landmark": follow_up[stays] - at}, index=kept.index
+    )
+    return pd.concat([kept, added], axis=1)

@@ -10,11 +10,12 @@ from allpool.analysis.arrays import FloatArray
 TOLERANCE = float(np.sqrt(np.finfo(np.float64).eps))
 
 
-def curve_quantile(time: FloatArray, level: FloatArray, p: float) -> float:
+def curve_quantile(time: FloatArray, level: FloatArray, p: float, *, midpoint: bool = True) -> float:
     """Return the time at which the rising step curve `level` reaches `p`; nan if it never does.
 
     A curve flat at exactly `p` gives the middle of the flat stretch; one that ends flat at `p`, the
-    middle between reaching it and the last time. `level` may hold nan (limits where none exist).
+    middle between reaching it and the last time; without `midpoint` the time of reaching it counts.
+    `level` may hold nan (limits where none exist).
     """
     x, y = np.concatenate(([0.0], time)), np.concatenate(([0.0], level))
     if p == 0:
@@ -31,6 +32,8 @@ def curve_quantile(time: FloatArray, level: FloatArray, p: float) -> float:
     passed = int(np.searchsorted(y, p + TOLERANCE, side="left"))
     if reached == y.size:
         return float("nan")
+    if not midpoint:
+        return float(x[reached])
     if abs(p - end) < TOLERANCE:
         return float((x[reached] + last_time) / 2)
     if passed == y.size:
