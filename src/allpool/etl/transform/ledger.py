@@ -1,0 +1,173 @@
+"""The account of every cell: what the transform did with it, and what publishing made of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from allpool.etl.transform.source import Prepared, ignore_reason
+
+Verdicts = npt.NDArray[np.uint8]
+
+UNUSED = "no record on this row"
+CONDITION = "condition not met"
+
+
+class Verdict(IntEnum):
+    """What became of a cell; where several records read it, the highest counts."""
+
+    EMPTY = 0
+    UNREAD = 1
+    IGNORED = 2
+    HELD = 3
+    """Good itself, but the record it belongs to waits in quarantine."""
+    UNCHANGED = 4
+    LOADED = 5
+    FAULT = 6
+    """The cell itself is in quarantine."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """One rule's records: `rows` has `_i` and `id` and a boolean column for each source column read."""
+
+    rule: str
+    table: str
+    rows: pl.DataFrame
+
+
+class Ledger:
+    """The verdicts on the cells of one source table."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.source = prepared.source
+        self._columns = {column: index for index, column in enumerate(prepared.source.columns)}
+        frame = prepared.frame
+        shape = (frame.height, len(self._columns))
+        self._cells: Verdicts = np.zeros(shape, dtype=np.uint8)
+        self._reasons: dict[str, int] = {}
+        self._why: Verdicts = np.zeros(shape, dtype=np.uint8)
+        self._uses: list[Use] = []
+        read = {name for names in prepared.plan.named_columns() for name in names}
+        for column, index in self._columns.items():
+            filled = frame[column].is_not_null().to_numpy()
+            self._cells[filled, index] = Verdict.UNREAD
+            reason = ignore_reason(prepared.plan, column)
+            if reason is not None and column not in read:
+                self._cells[filled, index] = Verdict.IGNORED
+                self._why[filled, index] = self._reason(f"ignored by name: {reason}")
+
+    def ignore(self, column: str, rows: npt.NDArray[np.int64], reason: str) -> None:
+        """Note that a named rule passes over the cells of `column` on `rows`."""
+        index = self._columns.get(column)
+        if index is None or not len(rows):
+            return
+        fresh = rows[self._cells[rows, index] == Verdict.UNREAD]
+        self._cells[fresh, index] = Verdict.IGNORED
+        self._why[fresh, index] = self._reason(reason)
+
+    def mark(self, column: str, rows: npt.NDArray[np.int64], verdict: Verdict) -> None:
+        """Raise the verdict on the filled cells of `column` on `rows`."""
+        index = self._columns.get(column)
+        if index is not None and len(rows):
+            filled = rows[self._cells[rows, index] != Verdict.EMPTY]
+            self._cells[filled, index] = np.maximum(self._cells[filled, index], verdict)
+
+    def mark_rows(self, rows: npt.NDArray[np.int64], verdict: Verdict) -> None:
+        """Raise the verdict on all filled cells of `rows` that are not ignored."""
+        for column in self._columns:
+            index = self._columns[column]
+            self.mark(column, rows[self._cells[rows, index] != Verdict.IGNORED], verdict)
+
+    def use(self, use: Use) -> None:
+        """Note which cells became which records."""
+        self._uses.append(use)
+
+    def settle(self, outcomes: Mapping[str, pl.DataFrame]) -> Account:
+        """Return the account, given `id` and `verdict` of each record by table; what is absent is held."""
+        for use in self._uses:
+            known = outcomes.get(use.table)
+            if known is None or known.is_empty():
+                verdicts = np.full(use.rows.height, Verdict.HELD, dtype=np.uint8)
+            else:
+                joined = use.rows.select("id").join(known, on="id", how="left", maintain_order="left")
+                verdicts = joined["verdict"].fill_null(int(Verdict.HELD)).to_numpy().astype(np.uint8)
+            positions = use.rows["_i"].to_numpy().astype(np.int64)
+            for column in use.rows.columns:
+                index = self._columns.get(column)
+                if index is None:
+                    continue
+                mask = use.rows[column].to_numpy().copy()
+                mask &= self._cells[positions, index] != Verdict.EMPTY
+                np.maximum.at(self._cells[:, index], positions[mask], verdicts[mask])
+        return self._account()
+
+    def _reason(self, text: str) -> int:
+        return self._reasons.setdefault(text, len(self._reasons) + 1)
+
+    def _account(self) -> Account:
+        unread = self._cells == Verdict.UNREAD
+        self._why[unread] = self._reason(UNUSED)
+        self._cells[unread] = Verdict.IGNORED
+        counts = np.bincount(self._cells.ravel(), minlength=len(Verdict))
+        ignored = self._cells == Verdict.IGNORED
+        reasons = np.bincount(self._why[ignored].ravel(), minlength=len(self._reasons) + 1)
+        return Account(
+            source_file=self.source.id,
+            rows=int(self._cells.shape[0]),
+            read=int(self._cells.size),
+            loaded=int(counts[Verdict.LOADED]),
+            unchanged=int(counts[Verdict.UNCHANGED]),
+            quarantined=int(counts[Verdict.FAULT] + counts[Verdict.HELD]),
+            ignored=int(counts[Verdict.IGNORED]),
+            empty=int(counts[Verdict.EMPTY]),
+            ignored_by={
+                text: int(reasons[number]) for text, number in self._reasons.items() if reasons[number]
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Account:
+    """Design rule 1 for one file: read = loaded + unchanged + quarantined + ignored + empty."""
+
+    source_file: str
+    rows: int
+    read: int
+    loaded: int
+    unchanged: int
+    quarantined: int
+    ignored: int
+    empty: int
+    ignored_by: Mapping[str, int]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the sum holds."""
+        parts = (self.loaded, self.unchanged, self.quarantined, self.ignored, self.empty)
+        return self.read == sum(parts)
+
+    def repeated(self) -> Account:
+        """Return the account of the same file read again with nothing new: what was loaded is unchanged."""
+        return Account(
+            self.source_file,
+            self.rows,
+            self.read,
+            0,
+            self.unchanged + self.loaded,
+            self.quarantined,
+            self.ignored,
+            self.empty,
+            self.ignored_by,
+        )
+
+
+def positions(frame: pl.DataFrame, mask: pl.Series | None = None) -> npt.NDArray[np.int64]:
+    """Return the positions (`_i`) of a frame's rows, or of those where `mask` is true."""
+    chosen = frame["_i"] if mask is None else frame.filter(mask.fill_null(value=False))["_i"]
+    return chosen.to_numpy().astype(np.int64)

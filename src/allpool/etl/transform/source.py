@@ -1,0 +1,231 @@
+"""One source table made ready: columns found, computed and joined, patients and scopes read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import polars as pl
+
+from allpool.etl.transform.identity import pseudonyms
+from allpool.etl.transform.quarantine import Entries
+from allpool.mappings.functions import FUNCTIONS
+from allpool.mappings.plan import CompiledMapping, SourcePlan
+from allpool.mappings.schema import Condition, Scope
+from allpool.mappings.terminology import normal
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """One file and sheet as the reader gave it: text columns, and `_row` as a person counts rows."""
+
+    id: str
+    source: str
+    file: str
+    sheet: str | None
+    columns: tuple[str, ...]
+    frame: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a transform is told beside the frames: whose feed it is, and the key of the pseudonyms."""
+
+    feed: str
+    study: str | None
+    centre: str | None
+    security: str | None
+    key: bytes
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A source table with `_i` (position), `_pseudonym`, `_study`, `_centre` beside its text columns."""
+
+    source: SourceFrame
+    plan: SourcePlan
+    frame: pl.DataFrame
+    patient_column: str | None
+    scope_columns: tuple[str, ...] = ()
+    """Columns that say study and centre."""
+
+    def actual(self, names: Sequence[str]) -> str | None:
+        """Return the first of `names` that the file has, or None."""
+        return next((name for name in names if name in self.frame.columns), None)
+
+    def unknown_columns(self, mapping: CompiledMapping) -> list[str]:
+        """Return the file's columns that the mapping neither reads nor ignores."""
+        known = {name for names in self.plan.named_columns() for name in names} | _scope_columns(mapping)
+        return [
+            column
+            for column in self.source.columns
+            if column not in known and ignore_reason(self.plan, column) is None
+        ]
+
+
+def prepare(
+    source: SourceFrame,
+    plan: SourcePlan,
+    mapping: CompiledMapping,
+    scene: Scene,
+    others: Mapping[str, Sequence[SourceFrame]],
+    plans: Mapping[str, SourcePlan],
+    entries: Entries,
+) -> Prepared:
+    """Return `source` ready to be mapped; what is wrong with columns, ids and scopes goes to `entries`."""
+    frame = source.frame.with_row_index("_i")
+    for join in plan.joins:
+        frame = _joined(frame, plan, join.source, join.columns, others, plans)
+    for name, (function, columns, settings) in plan.computed.items():
+        present = [pl.col(column) for column in columns if column in frame.columns]
+        if len(present) == len(columns):
+            frame = frame.with_columns(FUNCTIONS[function].build(present, settings).alias(name))
+    for names in plan.named_columns():
+        if not any(name in frame.columns for name in names):
+            entries.column(source, names[0], "missing_column", f"a column {' or '.join(names)}")
+    known = {name for names in plan.named_columns() for name in names} | _scope_columns(mapping)
+    for column in source.columns:
+        if column not in known and ignore_reason(plan, column) is None:
+            entries.column(source, column, "unmapped_column", "a mapping that reads or ignores it")
+    prepared = Prepared(
+        source, plan, frame, next((c for c in plan.patient.column if c in frame.columns), None)
+    )
+    study = _scope(prepared, mapping.study, scene.study, "study", entries)
+    centre = _scope(prepared, mapping.centre, scene.centre, "centre", entries)
+    ids = _patient_ids(prepared, entries)
+    named = pseudonyms(ids, centre, scene.key)
+    whole = pl.DataFrame({"p": named, "s": study, "c": centre}).select(
+        p=pl.when(pl.col("s").is_not_null() & pl.col("c").is_not_null()).then("p")
+    )
+    frame = frame.with_columns(whole["p"].alias("_pseudonym"), study.alias("_study"), centre.alias("_centre"))
+    return Prepared(source, plan, frame, patient_column, scope_columns)
+
+
+def ignore_reason(plan: SourcePlan, column: str) -> str | None:
+    """Return why the mapping ignores `column`, or None where it does not."""
+    if column in plan.ignore:
+        return plan.ignore[column]
+    for pattern, reason in plan.ignore.items():
+        if "*" in pattern and _matches(column, pattern):
+            return reason
+    return None
+
+
+def _matches(column: str, pattern: str) -> bool:
+    head, *rest = pattern.split("*")
+    if not column.startswith(head) or (rest and not column.endswith(rest[-1])):
+        return False
+    at = len(head)
+    for part in rest[:-1]:
+        found = column.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return at <= len(column) - len(rest[-1]) if rest else column == pattern
+
+
+def _scope_columns(mapping: CompiledMapping) -> set[str]:
+    return {
+        name for scope in (mapping.study, mapping.centre) if scope and scope.column for name in scope.column
+    }
+
+
+def _joined(
+    frame: pl.DataFrame,
+    plan: SourcePlan,
+    other: str,
+    columns: Sequence[str],
+    others: Mapping[str, Sequence[SourceFrame]],
+    plans: Mapping[str, SourcePlan],
+) -> pl.DataFrame:
+    """Add another source's columns by patient; a patient who stands there twice with two texts gets none."""
+    names = [f"{other}.{column}" for column in columns]
+    key = next((c for c in plan.patient.column if c in frame.columns), None)
+    parts = []
+    for table in others.get(other, ()):
+        theirs = next((c for c in plans[other].patient.column if c in table.frame.columns), None)
+        present = [column for column in columns if column in table.frame.columns]
+        if theirs is not None and present:
+            parts.append(
+                table.frame.select(
+                    pl.col(theirs).alias("_key"), *(pl.col(c).alias(f"{other}.{c}") for c in present)
+                )
+            )
+    if key is None or not parts:
+        return frame.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in names)
+    looked_up = (
+        pl.concat(parts, how="diagonal")
+        .drop_nulls("_key")
+        .group_by("_key")
+        .agg(
+            pl.when(pl.col(name).drop_nulls().n_unique() == 1)
+            .then(pl.col(name).drop_nulls().first())
+            .alias(name)
+            for name in names
+            if any(name in part.columns for part in parts)
+        )
+    )
+    return frame.join(looked_up, left_on=key, right_on="_key", how="left", maintain_order="left")
+
+
+def _scope(
+    prepared: Prepared, scope: Scope | None, given: str | None, what: str, entries: Entries
+) -> pl.Series:
+    """Return study or centre of each row: the mapping's column or constant, else what the feed says."""
+    height = prepared.frame.height
+    if scope is None or scope.constant is not None:
+        constant = scope.constant if scope else given
+        return pl.repeat(constant, height, dtype=pl.String, eager=True)
+    column = prepared.actual(scope.column or ())
+    if column is None:
+        entries.column(prepared.source, (scope.column or ("",))[0], "missing_column", f"the {what}")
+        return pl.repeat(None, height, dtype=pl.String, eager=True)
+    text = prepared.frame[column]
+    codes = {normal(word): code for word, code in scope.codes.items()} if scope.codes else None
+    found = {
+        item: (codes.get(normal(item)) if codes is not None else item)
+        for item in text.unique().drop_nulls().to_list()
+    }
+    read = text.replace_strict(list(found), list(found.values()), default=None, return_dtype=pl.String)
+    value = (scope.prefix + read) if scope.prefix else read
+    bad = prepared.frame.filter(value.is_null())
+    entries.cells(prepared.source, bad, column, what, f"a {what} that the mapping knows", scope="row")
+    return value
+
+
+def _patient_ids(prepared: Prepared, entries: Entries) -> pl.Series:
+    """Return the patient ids that match the pattern; the others' rows wait, without the id itself."""
+    column = prepared.patient_column
+    if column is None:
+        return pl.repeat(None, prepared.frame.height, dtype=pl.String, eager=True)
+    text = prepared.frame[column]
+    pattern = prepared.plan.patient.pattern
+    fits = text.str.contains(f"^(?:{pattern})$").fill_null(value=False)
+    bad = prepared.frame.filter(~fits)
+    entries.cells(
+        prepared.source, bad, column, "patient_id", f"a patient id as {pattern}", scope="row", hide=True
+    )
+    return prepared.frame.select(pl.when(fits).then(pl.col(column))).to_series()
+
+
+def holds(prepared: Prepared, conditions: Sequence[Condition], frame: pl.DataFrame) -> pl.Expr:
+    """Return the expression that is true on rows where all `conditions` hold."""
+    return reduce(lambda a, b: a & b, (_holds(prepared, c, frame) for c in conditions), pl.lit(value=True))
+
+
+def _holds(prepared: Prepared, condition: Condition, frame: pl.DataFrame) -> pl.Expr:
+    if condition.any:
+        return reduce(lambda a, b: a | b, (_holds(prepared, c, frame) for c in condition.any))
+    column = prepared.actual(condition.column or ())
+    if column is None:
+        return pl.lit(value=False)
+    text = pl.col(column)
+    told = pl.when(~text.is_in(list(prepared.plan.missing))).then(text) if prepared.plan.missing else text
+    if condition.equals is not None:
+        return (told == condition.equals).fill_null(value=False)
+    if condition.in_ is not None:
+        return told.is_in(list(condition.in_)).fill_null(value=False)
+    if condition.not_in is not None:
+        return told.is_not_null() & ~told.is_in(list(condition.not_in))
+    return told.is_not_null() if condition.filled else told.is_null()
