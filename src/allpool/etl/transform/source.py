@@ -84,13 +84,11 @@ def prepare(
     for names in plan.named_columns():
         if not any(name in frame.columns for name in names):
             entries.column(source, names[0], "missing_column", f"a column {' or '.join(names)}")
-    known = {name for names in plan.named_columns() for name in names} | _scope_columns(mapping)
-    for column in source.columns:
-        if column not in known and ignore_reason(plan, column) is None:
-            entries.column(source, column, "unmapped_column", "a mapping that reads or ignores it")
-    prepared = Prepared(
-        source, plan, frame, next((c for c in plan.patient.column if c in frame.columns), None)
-    )
+    patient_column = next((c for c in plan.patient.column if c in frame.columns), None)
+    scope_columns = tuple(sorted(_scope_columns(mapping) & set(source.columns)))
+    prepared = Prepared(source, plan, frame, patient_column, scope_columns)
+    for column in prepared.unknown_columns(mapping):
+        entries.column(source, column, "unmapped_column", "a mapping that reads or ignores it")
     study = _scope(prepared, mapping.study, scene.study, "study", entries)
     centre = _scope(prepared, mapping.centre, scene.centre, "centre", entries)
     ids = _patient_ids(prepared, entries)
