@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from sqlalchemy import Index, String, Table
+from sqlalchemy import Index, Table
 from sqlalchemy.schema import Column
 
 from allpool.models.base import Base, Child, Lineage, Resource
@@ -55,7 +55,6 @@ def _twin(table: Table) -> Table:
         f"{PREFIX}{table.name}",
         Base.metadata,
         *(Column(column.name, column.type, nullable=True, info=column.info) for column in table.columns),
-        Column("row_key", String, info={"staging": "table-wide key that the audit selects failing rows by"}),
     )
     if "data_element" in table.c:
         Index(None, twin.c.data_element)
