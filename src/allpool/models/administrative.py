@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped
 
 from allpool.models import systems
 from allpool.models.base import Base, Child, Resource
-from allpool.models.element import coding, element, partial_date, period, reference
+from allpool.models.element import Instead, coding, element, partial_date, period, reference
 
 
 class Organization(Resource, Base):
@@ -44,7 +44,9 @@ class Patient(Resource, Base):
     gender: Mapped[str | None] = element("gender", "code")
     gender_delivered: Mapped[str | None] = element("_gender.extension(delivered-value).valueString")
     birth = partial_date("birthDate", type_="date", relative=False)
-    deceased_boolean: Mapped[bool | None] = element("deceasedBoolean", "boolean")
+    deceased_boolean: Mapped[bool | None] = element(
+        "deceasedBoolean", "boolean", instead=Instead("deceased", "extension(deceased).valueBoolean")
+    )
     """Known dead or alive where no time of death is known."""
     deceased = partial_date("deceasedDateTime")
     managing_organization = reference("managingOrganization", "Organization")

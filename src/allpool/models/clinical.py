@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped
 
 from allpool.models import systems
 from allpool.models.base import Base, Child, Resource
-from allpool.models.element import coding, element, partial_date, period, quantity, reference
+from allpool.models.element import Instead, coding, element, partial_date, period, quantity, reference
 
 LOCAL = {"code.coding[0].system": systems.DICTIONARY}
 
@@ -96,6 +96,7 @@ class Observation(Resource, Base):
         "dataAbsentReason.coding[0].code",
         "code",
         beside={"dataAbsentReason.coding[0].system": systems.DATA_ABSENT_REASON},
+        instead=Instead("value", "extension(stated-absent-reason).valueCode"),
     )
     interpretation = coding("interpretation[0].coding[0]", text="interpretation[0].text")
 

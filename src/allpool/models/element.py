@@ -52,6 +52,17 @@ SQL_TYPES: Final[Mapping[str, type[TypeEngine[Any]]]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Instead:
+    """Where a value goes while another column fills a type of the choice `choice` (`value`, `deceased`).
+
+    FHIR allows one type of a choice, and no dataAbsentReason beside a value; a source may say both.
+    """
+
+    choice: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Element:
     """The FHIR element that a column holds (kept in `column.info["fhir"]`).
 
@@ -64,6 +75,7 @@ class Element:
     part: Part = "value"
     target: str | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
+    instead: Instead | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +93,13 @@ def element(
     nullable: bool = True,
     part: Part = "value",
     target: str | None = None,
+    instead: Instead | None = None,
     sql: type[TypeEngine[Any]] | None = None,
     primary_key: bool = False,
     sort_order: int = 0,
 ) -> MappedColumn[Any]:
     """Declare one column that holds the FHIR element at `path`, of primitive type `type_`."""
-    info = Element(path, type_, part, target, MappingProxyType(dict(beside or {})))
+    info = Element(path, type_, part, target, MappingProxyType(dict(beside or {})), instead)
     return mapped_column(
         sql or SQL_TYPES.get(type_, String),
         nullable=nullable and not primary_key,
