@@ -1,0 +1,61 @@
+# The one entry for a person; CI calls the same. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install nightly real test test-pandas2 check fix bench docs example lock clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "allpool needs Python 3.11 or later; set PYTHON=python3.x"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(STAMP) ## make .venv with the locked dependencies and allpool
+
+nightly: $(STAMP) ## the night on the example consortium (synthetic), into build/example
+	@$(BIN)/allpool nightly --config examples/consortium/allpool.toml; code=$$?; [ $$code -le 1 ] && echo "exit code $$code" || exit $$code
+
+real: $(STAMP) ## the night on real published data (needs ../shared), into build/real.db
+	@$(BIN)/allpool nightly --config examples/real/allpool.toml; code=$$?; [ $$code -le 1 ] && echo "exit code $$code" || exit $$code
+
+test: $(STAMP) ## all tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+test-pandas2: ## the analysis tests on the other pair of versions that resolves
+	$(PYTHON) -m venv build/pandas2
+	build/pandas2/bin/pip install --quiet 'pandas>=2.3,<3' 'lifelines>=0.30.3'
+	build/pandas2/bin/pip install --quiet -e . pytest hypothesis
+	build/pandas2/bin/python -m pytest -q tests/analysis
+
+check: $(STAMP) ## formatting, lint, types, layers, and whether generated pages are fresh
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m allpool.pages --check
+
+fix: $(STAMP) ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(STAMP) ## write the generated pages in docs/
+	$(BIN)/python -m allpool.pages
+
+bench: $(STAMP) ## time and memory of each step on 10,000 generated patients, beside the bare load of the same data
+	$(BIN)/python benchmarks/night.py
+
+example: $(STAMP) ## write the example consortium's source files again
+	$(BIN)/python -m examples.generate
+
+lock: $(STAMP) ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade pyproject.toml --group dev -o requirements.lock -q
+
+clean: ## remove what the targets built (not .venv)
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
