@@ -51,7 +51,7 @@ class Grid:
             self.compared.update(found)
 
     def is_complete(self, left_out: dict[str, str]) -> None:
-        """Assert that each number was compared or is left out by a pattern with a reason, and no pattern is idle."""
+        """Assert that each number was compared or is left out with a reason, and no reason is idle."""
         excused: set[str] = set()
         for pattern, reason in left_out.items():
             assert len(reason) > 10

@@ -6,6 +6,7 @@ Tolerances: 1e-12 for Kaplan-Meier, as the oracles ask; 1e-8 for all else (obser
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,11 @@ AML = pd.DataFrame(
 )
 GEHAN = pd.DataFrame(
     {
-        "time": [10, 7, 32, 23, 22, 6, 16, 34, 32, 25, 11, 20, 19, 6, 17, 35, 6, 13, 9, 6, 10]
-        + [1, 22, 3, 12, 8, 17, 2, 11, 8, 12, 2, 5, 4, 15, 8, 23, 5, 11, 4, 1, 8],
-        "cens": [1, 1, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0] + [1] * 21,
+        "time": [
+            *[10, 7, 32, 23, 22, 6, 16, 34, 32, 25, 11, 20, 19, 6, 17, 35, 6, 13, 9, 6, 10],
+            *[1, 22, 3, 12, 8, 17, 2, 11, 8, 12, 2, 5, 4, 15, 8, 23, 5, 11, 4, 1, 8],
+        ],
+        "cens": [1, 1, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, *[1] * 21],
         "treat": ["6-MP"] * 21 + ["control"] * 21,
     }
 )
@@ -164,7 +167,7 @@ def switched(frame: pd.DataFrame, *, stop: str, event: str, switches: dict[str, 
     for record in frame.to_dict("records"):
         cuts = sorted({record[at] for at in switches.values() if 0 < record[at] < record[stop]})
         bounds = [0.0, *cuts, record[stop]]
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, end in pairwise(bounds):
             on = {name: int(record[at] <= start) for name, at in switches.items()}
             happened = record[event] if end == record[stop] else 0
             rows.append({**record, "tstart": start, "tstop": end, "happened": happened, **on})

@@ -24,8 +24,12 @@ def numbers(values: Any, *, name: str) -> FloatArray:
     AnalysisError
         if a value is missing, infinite or no number, or the shape is not one-dimensional.
     """
+    raw = values.to_numpy(na_value=np.nan) if isinstance(values, pd.Series) else np.asarray(values)
+    # text that looks like a number and dates would convert silently: they are not numbers here
+    if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and _holds_text(raw)):
+        raise AnalysisError(f"{name} must be numbers; text or dates were given")
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = raw.astype(np.float64)
     except (TypeError, ValueError):
         raise AnalysisError(f"{name} must be numbers; some entries are not") from None
     if array.ndim != 1:
@@ -35,6 +39,10 @@ def numbers(values: Any, *, name: str) -> FloatArray:
         missing = int((~finite).sum())
         raise AnalysisError(f"{name} has {missing} missing or infinite values (NaN); drop or mend them first")
     return array
+
+
+def _holds_text(values: NDArray[np.object_]) -> bool:
+    return any(isinstance(value, str) for value in values.ravel())
 
 
 def times(values: Any, *, name: str = "time") -> FloatArray:
@@ -74,7 +82,7 @@ def labels(values: Any, *, name: str) -> tuple[list[Any], IntArray]:
     try:
         codes, found = pd.factorize(column, sort=True)
     except TypeError:
-        raise AnalysisError(f"{name} mixes labels that cannot be sorted, such as text and numbers") from None
+        raise AnalysisError(f"{name} must hold plain labels such as text or numbers") from None
     return list(found), codes.astype(np.int64)
 
 

@@ -17,6 +17,7 @@ Loss: TypeAlias = Callable[[FloatArray], float]
 
 # adaptive Gauss-Hermite nodes per study; from 15 to 31 the estimates move by less than 1e-8
 NODES = 31
+LARGEST_TAU = 50.0  # on the logit scale, where 5 already means 0.7 % against 99.3 %
 BOUNDARY = 1e-5  # a tau this small is 0: the likelihood is flat there to rounding
 
 
@@ -36,7 +37,8 @@ def binomial_normal(x: FloatArray, n: FloatArray) -> BinomialNormal:
     Raises
     ------
     AnalysisError
-        no successes in any study or no failures, where the mean logit is infinite.
+        no successes in any study or no failures, where the mean logit is infinite; or studies that
+        each have none or all, where tau is.
     """
     if x.sum() == 0 or x.sum() == n.sum():
         raise AnalysisError(
@@ -58,6 +60,11 @@ def binomial_normal(x: FloatArray, n: FloatArray) -> BinomialNormal:
     ]
     best = min(fits, key=lambda fit: float(fit.fun))
     mean, tau = float(best.x[0]), abs(float(best.x[1]))
+    if tau > LARGEST_TAU:
+        raise AnalysisError(
+            "the binomial-normal model has no estimate: the studies have all or none of their successes, "
+            "so that the variance between them grows without bound; use another transform"
+        )
     homogeneous = -loss(np.array([overall, 0.0]))
     if tau < BOUNDARY or -best.fun <= homogeneous + 1e-12 * abs(homogeneous):
         mean, tau = overall, 0.0

@@ -112,8 +112,6 @@ def _hedges(y: FloatArray, v: FloatArray) -> Heterogeneity:
 
 def _sidik_jonkman(y: FloatArray, v: FloatArray) -> Heterogeneity:
     df, crude = y.size - 1, float(y.var())
-    if crude == 0:
-        raise AnalysisError("the SJ estimator needs studies that differ; all estimates are equal")
     w = 1 / (v + crude)
     p = _Projection(y, w)
     tau2 = crude * p.rss / df

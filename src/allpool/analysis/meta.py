@@ -49,8 +49,8 @@ def random_effects(
         "hts": t on k - 2 (Higgins, Thompson and Spiegelhalter 2009), nan below three studies;
         "metafor": the normal for test "z", else t on k - 1; nan for "FE", as there.
 
-    A single study is passed through: its estimate with its own interval by "z" (nan otherwise) and
-    without any statement on heterogeneity.
+    A single study is passed through, as in metafor: its estimate with its own interval by "z" (nan
+    otherwise), tau2 0 by convention and no other statement on heterogeneity.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def _single(
         lower=lower,
         upper=upper,
         p=p,
-        tau2=0.0 if method == "FE" else NAN,
+        tau2=0.0,
         tau2_standard_error=NAN,
         tau2_lower=NAN,
         tau2_upper=NAN,
