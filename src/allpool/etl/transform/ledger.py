@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -46,6 +46,7 @@ class Ledger:
 
     def __init__(self, prepared: Prepared) -> None:
         self.source = prepared.source
+        self._rows = prepared.frame["_row"]
         self._columns = {column: index for index, column in enumerate(prepared.source.columns)}
         frame = prepared.frame
         shape = (frame.height, len(self._columns))
@@ -77,6 +78,21 @@ class Ledger:
         if index is not None and len(rows):
             filled = rows[self._cells[rows, index] != Verdict.EMPTY]
             self._cells[filled, index] = np.maximum(self._cells[filled, index], verdict)
+
+    def mark_source_rows(self, column: str, rows: pl.Series, verdict: Verdict) -> None:
+        """Raise the verdict on the cells of `column` on rows as a person counts them."""
+        at = self._rows.to_frame("r").with_row_index("i").filter(pl.col("r").is_in(rows.implode()))
+        self.mark(column, at["i"].to_numpy().astype(np.int64), verdict)
+
+    def found_by_reader(self, problems: pl.DataFrame) -> None:
+        """Note the cells that the reader emptied because it could not take them."""
+        for (column,), group in (
+            problems.filter(pl.col("scope") == "cell").partition_by("column", as_dict=True).items()
+        ):
+            index = self._columns.get(str(column))
+            if index is not None:
+                wrong = self._rows.is_in(group["row"].implode()).to_numpy()
+                self._cells[wrong, index] = Verdict.FAULT
 
     def mark_rows(self, rows: npt.NDArray[np.int64], verdict: Verdict) -> None:
         """Raise the verdict on all filled cells of `rows` that are not ignored."""
@@ -146,6 +162,12 @@ class Account:
     empty: int
     ignored_by: Mapping[str, int]
 
+    def with_reader(self, *, blank: int, lost: int) -> Account:
+        """Return the account with the cells that never reached the transform: blank rows, unreadable rows."""
+        return replace(
+            self, read=self.read + blank + lost, empty=self.empty + blank, quarantined=self.quarantined + lost
+        )
+
     @property
     def balanced(self) -> bool:
         """Whether the sum holds."""
@@ -154,17 +176,7 @@ class Account:
 
     def repeated(self) -> Account:
         """Return the account of the same file read again with nothing new: what was loaded is unchanged."""
-        return Account(
-            self.source_file,
-            self.rows,
-            self.read,
-            0,
-            self.unchanged + self.loaded,
-            self.quarantined,
-            self.ignored,
-            self.empty,
-            self.ignored_by,
-        )
+        return replace(self, loaded=0, unchanged=self.unchanged + self.loaded)
 
 
 def positions(frame: pl.DataFrame, mask: pl.Series | None = None) -> npt.NDArray[np.int64]:

@@ -1,0 +1,139 @@
+"""What a feed delivered: its files read into source frames, their failures and findings, a fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+
+from allpool.config import FeedSection
+from allpool.errors import SourceError
+from allpool.etl.readers import (
+    FileFacts,
+    ReadOptions,
+    SourceFailure,
+    SourceTable,
+    file_hash,
+    list_files,
+    read_source,
+)
+from allpool.etl.transform.source import SourceFrame
+from allpool.mappings.plan import CompiledMapping, SourcePlan
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """One file and sheet as read: its frame for the transform, and what the reader found in it."""
+
+    frame: SourceFrame
+    facts: FileFacts
+    problems: pl.DataFrame
+    blank_rows: int
+
+    @property
+    def blank_cells(self) -> int:
+        """Cells of rows that hold nothing."""
+        return self.blank_rows * len(self.frame.columns)
+
+    @property
+    def lost_cells(self) -> int:
+        """Cells of rows that the reader could not put under the columns."""
+        return int(self.problems.filter(pl.col("scope") == "row")["cells"].sum())
+
+
+@dataclass
+class Delivery:
+    """All that a feed delivered."""
+
+    files: list[ReadFile] = field(default_factory=list)
+    failures: list[tuple[str, SourceFailure]] = field(default_factory=list)
+    """Name of the source, and what could not be read of it."""
+
+    @property
+    def failed_sources(self) -> frozenset[str]:
+        """Sources of which something could not be read: their records are not retracted."""
+        return frozenset(source for source, _ in self.failures)
+
+
+def read_delivery(folder: Path, feed: FeedSection, mapping: CompiledMapping) -> Delivery:
+    """Read every source of `mapping` in `folder`; what cannot be read is a failure and the rest goes on."""
+    delivery = Delivery()
+    for plan in mapping.sources:
+        for found in read_source(folder, plan.file, _options(plan)):
+            if isinstance(found, SourceTable):
+                delivery.files.append(_read_file(feed, plan, found))
+            elif plan.required or found.rule != "missing_file":
+                delivery.failures.append((plan.name, found))
+    return delivery
+
+
+def fingerprint(
+    folder: Path, feed: FeedSection, mapping: CompiledMapping, *, settings: Mapping[str, str]
+) -> str | None:
+    """Return a hash of all that decides what the feed becomes, or None where its files cannot be listed.
+
+    Files by path and content, the mapping with its dictionary, the feed's own words, and `settings` (code
+    version, key, mark of synthetic data). Equal fingerprints mean that there is nothing to do.
+    """
+    digest = sha256(f"{feed!r}|{mapping.hash}|{sorted(settings.items())!r}".encode())
+    for plan in mapping.sources:
+        try:
+            for path in list_files(folder, plan.file):
+                digest.update(f"{plan.name}|{path.relative_to(folder).as_posix()}|{file_hash(path)}".encode())
+        except SourceError:
+            return None
+    return digest.hexdigest()
+
+
+def source_file_id(feed: str, facts: FileFacts, source: str) -> str:
+    """Return the id of a file and sheet at one content."""
+    named = f"{feed}|{source}|{facts.path}|{facts.sheet or ''}|{facts.sha256}"
+    return sha256(named.encode()).hexdigest()[:16]
+
+
+def source_file_rows(delivery: Delivery, *, feed: str, run: int) -> Sequence[dict[str, object]]:
+    """Return the rows of `source_file` for what was read."""
+    return [
+        {
+            "id": file.frame.id,
+            "feed": feed,
+            "source": file.frame.source,
+            "path": file.facts.path,
+            "sheet": file.facts.sheet,
+            "sha256": file.facts.sha256,
+            "encoding": file.facts.encoding,
+            "bytes": file.facts.bytes,
+            "rows": file.frame.frame.height,
+            "columns": list(file.frame.columns),
+            "first_run": run,
+        }
+        for file in delivery.files
+    ]
+
+
+def _options(plan: SourcePlan) -> ReadOptions:
+    read = plan.read
+    return ReadOptions(
+        format=read.format,
+        encoding=read.encoding,
+        separator=read.separator,
+        decimal=read.decimal,
+        quote=read.quote,
+        header_row=read.header_row,
+        sheet=read.sheet,
+    )
+
+
+def _read_file(feed: FeedSection, plan: SourcePlan, table: SourceTable) -> ReadFile:
+    frame = SourceFrame(
+        id=source_file_id(feed.id, table.facts, plan.name),
+        source=plan.name,
+        file=table.facts.path,
+        sheet=table.facts.sheet,
+        columns=table.columns,
+        frame=table.frame,
+    )
+    return ReadFile(frame, table.facts, table.problems, table.blank_rows)
