@@ -40,7 +40,9 @@ def logrank(time: ArrayLike, event: ArrayLike, group: ArrayLike) -> float:
     covariance = np.zeros((len(levels), len(levels)))
     for moment in np.unique(times[events == 1]):
         at_risk = np.array([((times >= moment) & (groups == level)).sum() for level in levels], float)
-        died = np.array([((times == moment) & (events == 1) & (groups == level)).sum() for level in levels], float)
+        died = np.array(
+            [((times == moment) & (events == 1) & (groups == level)).sum() for level in levels], float
+        )
         n, d = at_risk.sum(), died.sum()
         share = at_risk / n
         difference += died - d * share

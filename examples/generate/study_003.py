@@ -1,0 +1,403 @@
+"""Study 003: one workbook per hospital, six sheets; Chinese sheets and headers in hospitals 01-08, English in 09 and 10."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from examples.generate.draws import Draws
+from examples.generate.writing import Row, Tables, design, table, write_workbook
+
+CUTOFF, FIRST_ENROLMENT = date(2024, 6, 30), date(2021, 10, 8)
+COURSE_DAYS, REST_DAYS = 28, 14
+# hospital 01 holds the immune substudy; the sizes of the others are free
+HOSPITALS = {
+    f"hospital_{n:02d}": size for n, size in zip(range(1, 11), (26, 8, 6, 5, 4, 4, 4, 3, 2, 2), strict=True)
+}
+ENGLISH = ("hospital_09", "hospital_10")
+MEASURES = ("treg_cd4", "cd45ra_cd8", "cd45ro_cd8", "t_lymph", "nkt_lymph")
+
+
+def cohort(draws: Draws) -> Tables:
+    """64 synthetic adults; tables patients, courses, responses, laboratory, immune."""
+    seeds = design("design_003")
+    substudy = [seed for seed in seeds if seed["t_lymph_before"] != ""]
+    others = [seed for seed in seeds if seed["t_lymph_before"] == ""]
+    places = [
+        name
+        for name, size in HOSPITALS.items()
+        for _ in range(size - (len(substudy) if name == "hospital_01" else 0))
+    ]
+    centres = {seed["number"]: "hospital_01" for seed in substudy}
+    centres |= {seed["number"]: name for seed, name in zip(others, draws.shuffled(places), strict=True)}
+    ages = _ages(len(seeds), draws)
+    cycles = _cycles(seeds, draws)
+    transplants = _transplants(seeds, cycles, draws)
+    counters = dict.fromkeys(HOSPITALS, 0)
+    tables: dict[str, list[Row]] = {
+        name: [] for name in ("patients", "courses", "responses", "laboratory", "immune")
+    }
+    for place, seed in enumerate(seeds):
+        centre = centres[seed["number"]]
+        counters[centre] += 1
+        patient = _patient(seed, centre, f"{centre[-2:]}{counters[centre]:04d}", ages[place], draws)
+        patient["cycles"] = cycles[place]
+        first: date = patient["first_dose"]  # type: ignore[assignment]
+        last: date = patient["last_contact"]  # type: ignore[assignment]
+        if place in transplants:
+            earliest = (COURSE_DAYS + REST_DAYS) * cycles[place]
+            limit = int(seed["relapse_days"] or (last - first).days) - 5
+            patient["hsct_date"] = first + timedelta(days=min(limit, earliest + draws.between(5, 40)))
+        tables["patients"].append(patient)
+        courses = _courses(seed, patient, cycles[place])
+        tables["courses"] += courses
+        tables["responses"] += _responses(seed, patient, courses, draws)
+        tables["laboratory"] += _laboratory(patient, courses, draws)
+        tables["immune"] += _immune(seed, patient)
+    chemotherapy = [
+        row for row in tables["patients"] if row["death_date"] is None and row["hsct_date"] is None
+    ]
+    for row in draws.shuffled(chemotherapy)[:11]:
+        row["on_chemotherapy"] = 1
+    return {name: table(rows) for name, rows in tables.items()}
+
+
+def _ages(count: int, draws: Draws) -> list[int]:
+    """Median 46, range 17-74 (printed as an interquartile range: flag F003-02)."""
+    half = count // 2 - 1
+    below = [17, *[draws.between(18, 46) for _ in range(half - 1)]]
+    above = [74, *[draws.between(46, 73) for _ in range(half - 1)]]
+    return draws.shuffled([*below, 46, 46, *above])
+
+
+def _cycles(seeds: list[dict[str, str]], draws: Draws) -> list[int]:
+    """52 patients with one course, 9 with two, 1 with three, 2 with four."""
+    longest = sorted(range(len(seeds)), key=lambda i: _free_days(seeds[i]), reverse=True)
+    candidates = draws.shuffled(
+        [i for i in longest if _free_days(seeds[i]) > 260 and seeds[i]["response"] != "NR"]
+    )
+    cycles = [1] * len(seeds)
+    for index, count in zip(candidates, [4, 4, 3, *[2] * 9], strict=False):
+        cycles[index] = count
+    return cycles
+
+
+def _free_days(seed: dict[str, str]) -> int:
+    return int(seed["relapse_days"] or seed["follow_up_days"])
+
+
+def _transplants(seeds: list[dict[str, str]], cycles: list[int], draws: Draws) -> set[int]:
+    """30 transplanted, all after a response and while free of relapse."""
+    able = [
+        i
+        for i, seed in enumerate(seeds)
+        if seed["response"] != "NR" and _free_days(seed) > (COURSE_DAYS + REST_DAYS) * cycles[i] + 20
+    ]
+    return set(draws.shuffled(able)[:30])
+
+
+def _patient(seed: dict[str, str], centre: str, key: str, age: int, draws: Draws) -> Row:
+    observed = int(seed["follow_up_days"])
+    died = seed["death"] == "1"
+    if died:
+        first = FIRST_ENROLMENT + timedelta(days=draws.between(0, (CUTOFF - FIRST_ENROLMENT).days - observed))
+    else:
+        first = max(FIRST_ENROLMENT, CUTOFF - timedelta(days=observed + draws.between(0, 20)))
+    combination = seed["arm"] == "combination"
+    relapsed = seed["relapse_days"] != ""
+    return {
+        "patient": key,
+        "centre": centre,
+        "number": int(seed["number"]),
+        "sex": draws.pick(["M", "F"]),
+        "birth": (date(first.year - age, first.month, 1) - timedelta(days=draws.between(45, 300))).replace(
+            day=1
+        ),
+        "age": age,
+        "weight": draws.skewed(64, 0.15, low=46, high=98, digits=1),
+        "diagnosis_date": first - timedelta(days=draws.between(60, 900)),
+        "status": seed["status"],
+        "burden": seed["burden"],
+        "arm": seed["arm"],
+        "first_dose": first,
+        "baseline_date": first - timedelta(days=draws.between(8, 12) if combination else draws.between(1, 5)),
+        "blasts": float(seed["blasts"]),
+        "mrd": _baseline_mrd(seed, draws),
+        "response": seed["response"],
+        "mrd_negative": int(seed["mrd_negative"]),
+        "hsct_date": None,
+        "relapse_date": first + timedelta(days=int(seed["relapse_days"])) if relapsed else None,
+        "relapse_type": draws.pick(["marrow", "marrow", "extramedullary"]) if relapsed else None,
+        "death_date": first + timedelta(days=observed) if died else None,
+        "death_cause": ("relapse" if relapsed else "no response") if died else None,
+        "on_chemotherapy": 0,
+        "last_contact": first + timedelta(days=observed),
+        "remark": draws.pick([None, None, None, "NA", "已核对"]),
+    }
+
+
+def _baseline_mrd(seed: dict[str, str], draws: Draws) -> float | None:
+    """Percent of nucleated cells by flow cytometry; null when negative."""
+    if seed["status"] == "mrdneg":
+        return None
+    if seed["status"] == "mrdpos":
+        return draws.uniform(0.02, 3.5, 2)
+    return round(float(seed["blasts"]) * draws.uniform(0.75, 0.98), 1)
+
+
+def _courses(seed: dict[str, str], patient: Row, cycles: int) -> list[Row]:
+    first: date = patient["first_dose"]  # type: ignore[assignment]
+    rows = []
+    for number in range(1, cycles + 1):
+        start = first + timedelta(days=(COURSE_DAYS + REST_DAYS) * (number - 1))
+        venetoclax = seed["arm"] == "combination" and number == 1
+        rows.append(
+            {
+                "patient": patient["patient"],
+                "centre": patient["centre"],
+                "course": number,
+                "start": start,
+                "end": min(start + timedelta(days=COURSE_DAYS), patient["last_contact"]),  # type: ignore[type-var]
+                "dose_start": 9,
+                "dose_target": 28,
+                "venetoclax_start": start - timedelta(days=7) if venetoclax else None,
+                "venetoclax_end": start - timedelta(days=1) if venetoclax else None,
+                "venetoclax_dose": 400 if venetoclax else None,
+            }
+        )
+    return rows
+
+
+def _responses(seed: dict[str, str], patient: Row, courses: list[Row], draws: Draws) -> list[Row]:
+    rows = []
+    for course in courses:
+        end: date = course["end"]  # type: ignore[assignment]
+        response, negative = seed["response"], seed["mrd_negative"] == "1"
+        blasts = {
+            "CR": draws.uniform(0, 3.5, 1),
+            "PR": draws.uniform(6, 20, 1),
+            "NR": draws.uniform(26, 85, 1),
+        }[response]
+        rows.append(
+            {
+                "patient": patient["patient"],
+                "centre": patient["centre"],
+                "course": course["course"],
+                "date": end + timedelta(days=draws.between(1, 7)),
+                "blasts": blasts,
+                "anc": draws.uniform(1.1, 4.5, 2) if response == "CR" else draws.uniform(0.1, 0.9, 2),
+                "platelets": draws.between(103, 260) if response == "CR" else draws.between(10, 80),
+                "response": response,
+                "mrd": None
+                if negative
+                else draws.uniform(0.02, 0.9, 2)
+                if response == "CR"
+                else round(blasts * 0.9, 1),
+            }
+        )
+    return rows
+
+
+def _laboratory(patient: Row, courses: list[Row], draws: Draws) -> list[Row]:
+    rows = []
+    for course in courses:
+        start: date = course["start"]  # type: ignore[assignment]
+        for offset in (-1, 3, 7, 10, 14, 21):
+            white = draws.skewed(3.2, 0.45, low=0.4, high=20, digits=2)
+            rows.append(
+                {
+                    "patient": patient["patient"],
+                    "centre": patient["centre"],
+                    "date": start + timedelta(days=offset),
+                    "wbc": white,
+                    "anc": round(white * draws.uniform(0.2, 0.6), 2),
+                    "platelets": draws.between(18, 240),
+                    "alt": draws.between(8, 120),
+                    "ast": draws.between(9, 100),
+                    "bilirubin": draws.uniform(4, 24, 1),
+                }
+            )
+    return rows
+
+
+def _immune(seed: dict[str, str], patient: Row) -> list[Row]:
+    if seed["t_lymph_before"] == "":
+        return []
+    first: date = patient["first_dose"]  # type: ignore[assignment]
+    return [
+        {
+            "patient": patient["patient"],
+            "centre": patient["centre"],
+            "timepoint": label,
+            "date": first + timedelta(days=day),
+            **{name: float(seed[f"{name}_{label}"]) for name in MEASURES},
+        }
+        for label, day in (("before", -1), ("day28", 28))
+    ]
+
+
+# (neutral column, Chinese header, English header, codes in Chinese, codes in English)
+Codes = dict[object, str] | None
+Layout = list[tuple[str, str, str, Codes, Codes]]
+PATIENT: Layout = [
+    ("patient", "病案号", "Record no.", None, None),
+    ("synthetic", "合成数据", "Synthetic", None, None),
+    ("sex", "性别", "Sex", {"M": "男", "F": "女"}, {"M": "Male", "F": "Female"}),
+    ("birth_ym", "出生年月", "Birth month", None, None),
+    ("age", "年龄(岁)", "Age (years)", None, None),
+    ("weight", "体重(kg)", "Weight (kg)", None, None),
+    ("diagnosis_date", "诊断日期", "Diagnosis date", None, None),
+    (
+        "status",
+        "入组时疾病状态",
+        "Status at entry",
+        {"rr": "复发/难治", "mrdpos": "MRD阳性", "mrdneg": "MRD阴性"},
+        {"rr": "R/R", "mrdpos": "MRD positive", "mrdneg": "MRD negative"},
+    ),
+    (
+        "arm",
+        "治疗组",
+        "Group",
+        {"combination": "维奈克拉联合贝林妥欧单抗", "alone": "贝林妥欧单抗单药"},
+        {"combination": "venetoclax + blinatumomab", "alone": "blinatumomab"},
+    ),
+    ("baseline_date", "基线骨髓日期", "Baseline marrow date", None, None),
+    ("blasts", "基线原始细胞(%)", "Baseline blasts (%)", None, None),
+    ("mrd_result", "基线MRD", "Baseline MRD", {1: "阳性", 0: "阴性"}, {1: "positive", 0: "negative"}),
+    ("mrd", "基线MRD(%)", "Baseline MRD (%)", None, None),
+    ("remark", "备注", "Remarks", None, None),
+]
+COURSE: Layout = [
+    ("patient", "病案号", "Record no.", None, None),
+    ("course", "疗程", "Course", None, None),
+    ("start", "开始日期", "Start", None, None),
+    ("end", "结束日期", "End", None, None),
+    ("dose_start", "第1-7天剂量(μg/d)", "Dose days 1-7 (ug/d)", None, None),
+    ("dose_target", "第8天起剂量(μg/d)", "Dose from day 8 (ug/d)", None, None),
+    ("venetoclax_start", "维奈克拉开始", "Venetoclax start", None, None),
+    ("venetoclax_end", "维奈克拉结束", "Venetoclax end", None, None),
+    ("venetoclax_dose", "维奈克拉剂量(mg/d)", "Venetoclax dose (mg/d)", None, None),
+]
+RESPONSE: Layout = [
+    ("patient", "病案号", "Record no.", None, None),
+    ("course", "疗程", "Course", None, None),
+    ("date", "评估日期", "Assessment date", None, None),
+    ("blasts", "原始细胞(%)", "Blasts (%)", None, None),
+    ("anc", "中性粒细胞(10^9/L)", "ANC (10^9/L)", None, None),
+    ("platelets", "血小板(10^9/L)", "Platelets (10^9/L)", None, None),
+    (
+        "response",
+        "疗效",
+        "Response",
+        {"CR": "CR", "PR": "PR", "NR": "NR"},
+        {"CR": "CR", "PR": "PR", "NR": "NR"},
+    ),
+    ("mrd_result", "MRD", "MRD", {1: "阳性", 0: "阴性"}, {1: "positive", 0: "negative"}),
+    ("mrd", "MRD(%)", "MRD (%)", None, None),
+    ("sensitivity", "MRD灵敏度(%)", "MRD sensitivity (%)", None, None),
+]
+LABORATORY: Layout = [
+    ("patient", "病案号", "Record no.", None, None),
+    ("date", "检验日期", "Date", None, None),
+    ("wbc", "白细胞(10^9/L)", "WBC (10^9/L)", None, None),
+    ("anc", "中性粒细胞(10^9/L)", "ANC (10^9/L)", None, None),
+    ("platelets", "血小板(10^9/L)", "Platelets (10^9/L)", None, None),
+    ("alt", "ALT(U/L)", "ALT (U/L)", None, None),
+    ("ast", "AST(U/L)", "AST (U/L)", None, None),
+    ("bilirubin", "总胆红素(μmol/L)", "Bilirubin (umol/L)", None, None),
+]
+FOLLOW_UP: Layout = [
+    ("patient", "病案号", "Record no.", None, None),
+    ("hsct_date", "移植日期", "HSCT date", None, None),
+    ("relapse_date", "复发日期", "Relapse date", None, None),
+    (
+        "relapse_type",
+        "复发类型",
+        "Relapse type",
+        {"marrow": "骨髓", "extramedullary": "髓外"},
+        {"marrow": "marrow", "extramedullary": "extramedullary"},
+    ),
+    ("alive", "生存状态", "Vital status", {1: "存活", 0: "死亡"}, {1: "alive", 0: "dead"}),
+    ("death_date", "死亡日期", "Death date", None, None),
+    (
+        "death_cause",
+        "死亡原因",
+        "Cause of death",
+        {"no response": "未缓解", "relapse": "复发"},
+        {"no response": "no response", "relapse": "relapse"},
+    ),
+    ("on_chemotherapy", "末次随访仍化疗", "On chemotherapy", {1: "是", 0: "否"}, {1: "yes", 0: "no"}),
+    ("last_contact", "末次随访日期", "Last contact", None, None),
+]
+IMMUNE: Layout = [
+    ("patient", "病案号", "Record no.", None, None),
+    ("date", "检测日期", "Date", None, None),
+    (
+        "timepoint",
+        "时间点",
+        "Time point",
+        {"before": "基线", "day28": "第28天"},
+        {"before": "baseline", "day28": "day 28"},
+    ),
+    ("treg_cd4", "Treg占CD4(%)", "Treg of CD4 (%)", None, None),
+    ("cd45ra_cd8", "CD45RA占CD8(%)", "CD45RA of CD8 (%)", None, None),
+    ("cd45ro_cd8", "CD45RO占CD8(%)", "CD45RO of CD8 (%)", None, None),
+    ("t_lymph", "T细胞占淋巴细胞(%)", "T cells of lymphocytes (%)", None, None),
+    ("nkt_lymph", "NKT占淋巴细胞(%)", "NKT of lymphocytes (%)", None, None),
+]
+SHEETS: dict[str, tuple[str, str, Layout]] = {
+    "patients": ("患者信息", "Patients", PATIENT),
+    "courses": ("治疗", "Treatment", COURSE),
+    "responses": ("疗效", "Response", RESPONSE),
+    "laboratory": ("检验", "Laboratory", LABORATORY),
+    "follow_up": ("随访", "Follow-up", FOLLOW_UP),
+    "immune": ("流式", "Flow cytometry", IMMUNE),
+}
+
+
+def write(tables: Tables, folder: Path) -> None:
+    """Write `hospital_NN/hospital_NN_synthetic.xlsx`; only hospital 01 has the flow cytometry sheet."""
+    frames = _completed(tables)
+    for centre in HOSPITALS:
+        sheets = sheets_of(frames, centre)
+        write_workbook(sheets, folder / centre / f"{centre}_synthetic.xlsx")
+
+
+def sheets_of(frames: Tables, centre: str) -> dict[str, pl.DataFrame]:
+    english = centre in ENGLISH
+    sheets = {}
+    for name, (chinese_name, english_name, columns) in SHEETS.items():
+        part = frames[name].filter(pl.col("centre") == centre)
+        if name == "immune" and part.is_empty():
+            continue
+        sheets[english_name if english else chinese_name] = part.select(
+            _cell(column, codes_en if english else codes_zh).alias(header_en if english else header_zh)
+            for column, header_zh, header_en, codes_zh, codes_en in columns
+        )
+    return sheets
+
+
+def _cell(column: str, codes: Codes) -> pl.Expr:
+    if codes is None:
+        return pl.col(column)
+    return (
+        pl.col(column)
+        .cast(pl.String)
+        .replace_strict({str(key): value for key, value in codes.items()}, return_dtype=pl.String)
+    )
+
+
+def _completed(tables: Tables) -> Tables:
+    """The columns that the sheets derive: result words, birth month, vital status."""
+    patients = tables["patients"].with_columns(
+        pl.lit("是").alias("synthetic"),
+        pl.col("birth").dt.strftime("%Y-%m").alias("birth_ym"),
+        pl.col("mrd").is_not_null().cast(pl.Int8).alias("mrd_result"),
+        pl.col("death_date").is_null().cast(pl.Int8).alias("alive"),
+    )
+    responses = tables["responses"].with_columns(
+        pl.col("mrd").is_not_null().cast(pl.Int8).alias("mrd_result"), pl.lit(0.01).alias("sensitivity")
+    )
+    return {**tables, "patients": patients, "responses": responses, "follow_up": patients}
