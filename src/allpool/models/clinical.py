@@ -214,7 +214,8 @@ class AdverseEvent(Resource, Base):
     )
     subject = reference("subject", "Patient", nullable=False)
     date = partial_date("date")
-    end = partial_date("extension(resolution).valueDateTime")
+    end = partial_date("extension(event-period).valuePeriod.end")
+    """A Period, since validators know no relative time right within an extension."""
     grade: Mapped[int | None] = element("extension(ctcae-grade).valueInteger", "integer")
     grade_system = coding(
         "extension(grade-system).valueCodeableConcept.coding[0]",

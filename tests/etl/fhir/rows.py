@@ -28,7 +28,7 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 def rows(draw: st.DrawFn, cls: type[Resource | Child]) -> Row:
     """A row of the class's table, without content hash."""
     table = table_of(cls)
-    row: Row = dict.fromkeys(name for name in table.c.keys() if name != "content_hash")
+    row: Row = dict.fromkeys(c.name for c in table.columns if c.name != "content_hash")
     values = sorted({steps(e.path)[0].name for e in elements(cls).values() if is_value(e)})
     value = draw(st.sampled_from(values)) if values else None
     for name, found in elements(cls).items():
