@@ -1,0 +1,51 @@
+"""Names of a source's columns, from the cells of its header row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from allpool.errors import Place, SourceError
+from allpool.etl.readers.source import ROW
+
+
+def header_names(cells: Sequence[str], *, row: int) -> tuple[str | None, ...]:
+    """Return the name in each header cell, stripped and on one line; None where the cell is blank.
+
+    Raises SourceError: `no_header` (nothing but blanks), `duplicate_header`, `reserved_header` (our `_row`).
+    """
+    names = tuple(" ".join(cell.strip().split("\n")) or None for cell in cells)
+    if not any(names):
+        raise SourceError(
+            "the header row is blank; set header_row to the row with the column names",
+            rule="no_header",
+            place=Place(row=row),
+        )
+    refuse_duplicates(names, row=row)
+    if ROW in names:
+        raise SourceError(
+            f"a column is called {ROW}, which allpool keeps for itself; rename it in the export",
+            rule="reserved_header",
+            place=Place(row=row, column=ROW),
+        )
+    return names
+
+
+def placeholder(position: int) -> str:
+    """Return the name of the column at `position` (from 1) whose header is blank but which holds values."""
+    return f"column_{position}"
+
+
+def refuse_duplicates(names: Sequence[str | None], *, row: int) -> None:
+    """Raise SourceError `duplicate_header` if two columns have one name; the message tells where they are."""
+    positions: dict[str, list[int]] = {}
+    for position, name in enumerate(names, start=1):
+        if name is not None:
+            positions.setdefault(name, []).append(position)
+    twice = {name: found for name, found in positions.items() if len(found) > 1}
+    if twice:
+        where = "; ".join(" and ".join(map(str, found)) for found in twice.values())
+        raise SourceError(
+            f"columns have the same name (positions {where}); give each its own name in the export",
+            rule="duplicate_header",
+            place=Place(row=row, column=next(iter(twice))),
+        )

@@ -1,0 +1,91 @@
+"""One source of a feed: every file that its pattern matches, as a table of text or a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from allpool.errors import Place, SourceError
+from allpool.etl.readers.delimited import read_delimited
+from allpool.etl.readers.encodings import decode
+from allpool.etl.readers.files import Reading, list_files, opened
+from allpool.etl.readers.source import FileFacts, ReadLimits, ReadOptions, SourceFailure, SourceTable
+from allpool.etl.readers.table import Cells, source_table
+from allpool.etl.readers.workbook import read_workbook
+
+
+def read_source(
+    folder: Path, pattern: str, options: ReadOptions, *, limits: ReadLimits | None = None
+) -> Iterator[SourceTable | SourceFailure]:
+    """Yield the table of each file in `folder` that matches `pattern`, sorted by path, one at a time.
+
+    A file that cannot be read yields a SourceFailure, and the next goes on; so does a pattern that matches
+    nothing (`missing_file`). Content is read once: the hash is of the very bytes that were parsed. Raises
+    MappingError if the pattern leaves the folder.
+    """
+    try:
+        paths = list_files(folder, pattern)
+    except SourceError as error:
+        yield _failure(error, path=pattern, facts=None)
+        return
+    if not paths:
+        absent = SourceError(
+            "no file matches; check file in the mapping, and that the delivery came", rule="missing_file"
+        )
+        yield _failure(absent, path=pattern, facts=None)
+    for path in paths:
+        yield _read_file(path, path.relative_to(folder).as_posix(), options, limits or ReadLimits())
+
+
+def _read_file(
+    path: Path, relative: str, options: ReadOptions, limits: ReadLimits
+) -> SourceTable | SourceFailure:
+    try:
+        with opened(path, file_bytes=limits.file_bytes) as file:
+            reading = Reading(file)
+            found = _parsed(reading, options, limits)
+            sha256 = reading.finish()
+    except SourceError as error:
+        return _failure(error, path=relative, facts=None)
+    facts = FileFacts(path=relative, sheet=None, sha256=sha256, encoding=None, bytes=reading.size)
+    if isinstance(found, SourceError):
+        sheet = found.place.sheet if found.place else None
+        return _failure(found, path=relative, facts=replace(facts, sheet=sheet))
+    facts = replace(facts, sheet=found.sheet, encoding=found.encoding)
+    try:
+        return source_table(found.cells, facts, limits)
+    except SourceError as error:
+        return _failure(error, path=relative, facts=facts)
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    cells: Cells
+    sheet: str | None
+    encoding: str | None
+
+
+def _parsed(reading: Reading, options: ReadOptions, limits: ReadLimits) -> _Parsed | SourceError:
+    """Return what the file says, or why it cannot be told; either way the file is hashed to its end."""
+    try:
+        if options.format == "excel":
+            sheet, cells = read_workbook(b"".join(reading), options, limits)
+            return _Parsed(cells=cells, sheet=sheet, encoding=None)
+        text = decode(iter(reading), declared=options.encoding, line_bytes=limits.line_bytes)
+        return _Parsed(cells=read_delimited(text, options), sheet=None, encoding=text.encoding)
+    except SourceError as error:
+        return error
+
+
+def _failure(error: SourceError, *, path: str, facts: FileFacts | None) -> SourceFailure:
+    place = error.place or Place()
+    return SourceFailure(
+        path=path,
+        sheet=facts.sheet if facts else place.sheet,
+        rule=error.rule,
+        message=error.message,
+        row=place.row,
+        column=place.column,
+        facts=facts,
+    )

@@ -1,0 +1,168 @@
+"""What a reader is told and what it yields: options, limits, file facts, table, problems, failure."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import polars as pl
+
+from allpool.errors import MappingError
+
+ROW: Final = "_row"
+"""The frame's column that says where a record stands, as a person counts in an editor or spreadsheet."""
+
+PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
+    "row": pl.Int64,
+    "column": pl.String,
+    "scope": pl.String,
+    "rule": pl.String,
+    "expected": pl.String,
+    "value": pl.String,
+    "cells": pl.Int64,
+}
+"""One line per finding. Scope `cell`: the cell is null in the frame and counted there. Scope `row`: the row
+is not in the frame; `cells` says how many it had, and `value` stays empty because what cannot be put under a
+column may be a direct identifier. Scope `file`: a notice about the whole file."""
+
+Problem = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How a mapping says that its files are to be read.
+
+    `missing` is carried for the mapping; no reader turns such a token into null. `decimal` likewise, except
+    that true numbers of a workbook are written with it, so that a frame has one decimal sign. `quote` may be
+    empty (no quoting). `sheet` is a name, or names of which the first that exists is read, or None for the
+    first worksheet.
+    """
+
+    format: Literal["csv", "tsv", "excel"]
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: Literal[".", ","] = "."
+    quote: str = '"'
+    header_row: int = 1
+    sheet: str | tuple[str, ...] | None = None
+    missing: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        if len(self.field_separator) != 1 or self.field_separator in "\r\n":
+            raise MappingError("separator must be one character, not a line break")
+        if len(self.quote) > 1 or self.quote in ("\r", "\n", self.field_separator):
+            raise MappingError("quote must be empty or one character other than the separator")
+        if self.header_row < 1:
+            raise MappingError("header_row counts from 1")
+
+    @property
+    def field_separator(self) -> str:
+        """The declared separator, else the format's own."""
+        return self.separator if self.separator is not None else "\t" if self.format == "tsv" else ","
+
+
+def check_encoding(name: str) -> None:
+    """Raise MappingError unless `name` is a text encoding that Python knows."""
+    try:
+        known = codecs.lookup(name)
+    except (LookupError, ValueError):
+        raise MappingError(
+            f"encoding {name!r} is unknown; write a name such as utf-8, gb18030, cp1250"
+        ) from None
+    if not getattr(known, "_is_text_encoding", True) or known.incrementaldecoder is None:
+        raise MappingError(f"encoding {name!r} is not a text encoding")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadLimits:
+    """What a reader refuses, so that no file can take the night down with it."""
+
+    file_bytes: int = 4 * 2**30
+    line_bytes: int = 2**20
+    """Of one physical line, in UTF-8."""
+    cell_characters: int = 32_767
+    # Excel specifications and limits: total number of characters that a cell can contain.
+    workbook_bytes: int = 2 * 2**30
+    """Of a workbook's parts together, uncompressed."""
+    workbook_ratio: int = 400
+    """Uncompressed over compressed size, asked of workbooks that grow beyond 64 MiB."""
+    sheet_cells: int = 32_000_000
+    """Rows times columns of the rectangle in use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFacts:
+    """What is known of one file and sheet at one content."""
+
+    path: str
+    """Relative to the feed's folder, with forward slashes."""
+    sheet: str | None
+    sha256: str
+    encoding: str | None
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceTable:
+    """One file or sheet as text.
+
+    `frame` has one pl.String column per name in `columns`, in the file's order, and `_row` (pl.Int64). Values
+    are stripped of outer blanks (Unicode White_Space), line breaks inside them are line feeds, and blank
+    cells are null. Cells read = (frame.height + blank_rows) * len(columns) + sum of `cells` over problems of
+    scope `row`.
+    """
+
+    facts: FileFacts
+    columns: tuple[str, ...]
+    frame: pl.DataFrame
+    problems: pl.DataFrame
+    """By PROBLEM_SCHEMA, ordered by row."""
+    blank_rows: int
+    """Rows left out because they hold no value at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFailure:
+    """A file or sheet that yields nothing; the others go on."""
+
+    path: str
+    sheet: str | None
+    rule: str
+    message: str
+    """What is wrong, what was expected, what to do; no value from the file's rows."""
+    row: int | None
+    column: str | None
+    facts: FileFacts | None
+    """None where the content could not be read, or changed meanwhile."""
+
+
+def problem(
+    rule: str,
+    *,
+    scope: Literal["cell", "row", "file"],
+    expected: str,
+    row: int | None = None,
+    column: str | None = None,
+    value: str | None = None,
+    cells: int = 0,
+) -> Problem:
+    """Return one finding as a row of PROBLEM_SCHEMA."""
+    return {
+        "row": row,
+        "column": column,
+        "scope": scope,
+        "rule": rule,
+        "expected": expected,
+        "value": value,
+        "cells": cells,
+    }
+
+
+def problem_frame(problems: Iterable[Problem]) -> pl.DataFrame:
+    """Return findings as a frame of PROBLEM_SCHEMA, by row; findings of the whole file come first."""
+    frame = pl.DataFrame(list(problems), schema=dict(PROBLEM_SCHEMA), orient="row")
+    return frame.sort("row", nulls_last=False, maintain_order=True)

@@ -1,0 +1,152 @@
+"""Cells of a worksheet that are no plain values: formulas and errors; and how far a sheet reaches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from allpool.etl.readers.archive import unreadable
+from allpool.etl.readers.xml import Element, parse
+
+# ECMA-376-1, 18.3.1.40: f (formula); 18.3.1.4 and 18.18.11: c with t="e" (error).
+SPECIAL = re.compile(rb"""<(?:[\w.-]+:)?f[\s/>]|\st\s*=\s*["']e["']""")
+FAR_COLUMN = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{2,3})\d""")
+FAR_ROW = re.compile(rb"""\br\s*=\s*["'][A-Za-z]{0,3}(\d{6,})""")
+ROW_TAG = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
+NEAR_COLUMNS, NEAR_ROWS = 26, 99_999
+REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
+LONGEST_TAG = 16 * 2**20
+
+Position = tuple[int, int]
+"""Row and column, both from 1."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a glance at a sheet tells: bounds that no cell lies beyond, and whether to look closer."""
+
+    rows: int
+    columns: int
+    is_special: bool
+
+
+def survey(chunks: Iterator[bytes]) -> Survey:
+    """Return the bounds of a sheet's XML; they may be too wide, never too narrow."""
+    rows, columns, tags, is_special = NEAR_ROWS, NEAR_COLUMNS, 0, False
+    for piece in _whole_tags(chunks):
+        is_special = is_special or SPECIAL.search(piece) is not None
+        columns = max([columns, *(column_number(name.decode()) for name in set(FAR_COLUMN.findall(piece)))])
+        rows = max([rows, *(int(digits) for digits in set(FAR_ROW.findall(piece)))])
+        tags += sum(1 for _ in ROW_TAG.finditer(piece))
+    return Survey(rows=max(rows, tags), columns=columns, is_special=is_special)
+
+
+def special_cells(chunks: Iterator[bytes]) -> tuple[dict[Position, str], dict[Position, str], list[Area]]:
+    """Return formulas by cell, error values by cell, and the areas that one formula fills together."""
+    scan = _Scan()
+    parse(chunks, start=scan.start, end=scan.end, text=scan.text)
+    return scan.formulas, scan.errors, scan.areas
+
+
+@dataclass(frozen=True)
+class Area:
+    """The cells that an array formula or data table fills; only its first cell carries the formula."""
+
+    first: Position
+    last: Position
+    formula: str
+
+    def cells(self, *, rows: int, columns: int) -> Iterator[Position]:
+        """Yield its cells within the sheet's first `rows` and `columns`."""
+        for row in range(self.first[0], min(self.last[0], rows) + 1):
+            for column in range(self.first[1], min(self.last[1], columns) + 1):
+                yield row, column
+
+
+def column_number(letters: str) -> int:
+    """Return the number of a column from 1: A is 1, AA is 27."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def position(reference: str) -> Position:
+    """Return row and column of a reference such as B2."""
+    match = REFERENCE.fullmatch(reference)
+    if match is None:
+        unreadable("a cell has no valid address")
+    return int(match[2]), column_number(match[1])
+
+
+@dataclass
+class _Scan:
+    formulas: dict[Position, str] = field(default_factory=dict)
+    errors: dict[Position, str] = field(default_factory=dict)
+    areas: list[Area] = field(default_factory=list)
+    shared: dict[str, str] = field(default_factory=dict)
+    row: int = 0
+    column: int = 0
+    is_error: bool = False
+    formula: dict[str, str] | None = None
+    heard: list[str] | None = None
+
+    def start(self, element: Element) -> None:
+        attributes = element.attributes
+        if element.name == "row":
+            self.row = int(attributes["r"]) if attributes.get("r", "").isdecimal() else self.row + 1
+            self.column = 0
+        elif element.name == "c":
+            if "r" in attributes:
+                self.row, self.column = position(attributes["r"])
+            else:
+                self.column += 1
+            self.is_error = attributes.get("t") == "e"
+        elif element.name == "f":
+            self.formula, self.heard = attributes, []
+        elif element.name == "v" and self.is_error:
+            self.heard = []
+
+    def text(self, text: str) -> None:
+        if self.heard is not None:
+            self.heard.append(text)
+
+    def end(self, name: str) -> None:
+        if self.heard is None or name not in ("f", "v"):
+            return
+        heard, self.heard = "".join(self.heard), None
+        if name == "v":
+            self.errors[self.row, self.column] = heard
+        elif self.formula is not None:
+            self._keep(self.formula, heard)
+            self.formula = None
+
+    def _keep(self, attributes: dict[str, str], formula: str) -> None:
+        # ECMA-376-1, 18.3.1.40: the first cell of a shared formula carries the text, the others its index si.
+        shared = attributes.get("si", "")
+        if attributes.get("t") == "shared" and formula:
+            self.shared[shared] = f"={formula} (shared)"
+        elif attributes.get("t") == "shared":
+            self.formulas[self.row, self.column] = self.shared.get(shared, "= (shared)")
+            return
+        self.formulas[self.row, self.column] = f"={formula}"
+        if attributes.get("t") in ("array", "dataTable") and "ref" in attributes:
+            first, _, last = attributes["ref"].partition(":")
+            self.areas.append(Area(position(first), position(last or first), f"={formula}"))
+
+
+def _whole_tags(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the bytes in pieces that end where a tag begins."""
+    rest = b""
+    for chunk in chunks:
+        piece = rest + chunk
+        cut = piece.rfind(b"<")
+        if cut < 0 or len(piece) - cut > LONGEST_TAG:
+            if len(piece) > LONGEST_TAG:
+                unreadable("a cell is larger than a workbook allows")
+            rest = piece
+            continue
+        yield piece[:cut]
+        rest = piece[cut:]
+    yield rest

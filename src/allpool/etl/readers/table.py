@@ -1,0 +1,141 @@
+"""From raw cells to the one form of all readers: blanks to null, columns named, over-long text set aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from allpool.etl.readers.header import placeholder, refuse_duplicates
+from allpool.etl.readers.layout import Integers
+from allpool.etl.readers.source import (
+    ROW,
+    FileFacts,
+    Problem,
+    ReadLimits,
+    SourceTable,
+    problem,
+    problem_frame,
+)
+
+SHOWN_CHARACTERS = 200
+"""Of a cell that is too long, what its problem keeps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFinding:
+    """A cell that cannot be taken: its row, its index among the columns, and why."""
+
+    row: int
+    index: int
+    rule: str
+    expected: str
+    value: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """What one format's reader hands over.
+
+    `frame` has one pl.String column per entry of `names` (any column names), `rows` the row of each record.
+    """
+
+    names: tuple[str | None, ...]
+    frame: pl.DataFrame
+    rows: Integers
+    header_row: int
+    problems: tuple[Problem, ...] = ()
+    findings: tuple[CellFinding, ...] = ()
+    blank_rows: int = 0
+    first_position: int = 1
+    """Where the first column stands in the file or sheet, from 1."""
+
+
+def source_table(cells: Cells, facts: FileFacts, limits: ReadLimits) -> SourceTable:
+    """Return the table of `cells`.
+
+    A column without a name is left out if it holds nothing, else called `column_<n>` by its position. Rows
+    that hold nothing are left out and counted. Adds problems `cell_too_long` (scope `cell`) and `header_only`
+    (scope `file`). Raises SourceError `duplicate_header` if a column is already called `column_<n>`.
+    """
+    indices = [str(index) for index in range(len(cells.names))]
+    frame = cells.frame.rename(dict(zip(cells.frame.columns, indices, strict=True)))
+    frame = frame.select(pl.all().str.strip_chars())
+    frame = frame.select(pl.when(pl.all() != "").then(pl.all()))
+    frame, long = _without_long_cells(
+        frame.with_columns(pl.Series(ROW, cells.rows, pl.Int64)), indices, limits
+    )
+    findings = (*cells.findings, *long)
+
+    found_rows = pl.Series(sorted({finding.row for finding in findings}), dtype=pl.Int64)
+    blank = pl.all_horizontal(pl.col(indices).is_null()) & ~pl.col(ROW).is_in(found_rows.implode())
+    full = frame.filter(~blank)
+
+    names = _names(cells, full, indices, used={finding.index for finding in findings})
+    problems = [*cells.problems, *(_cell_problem(finding, names) for finding in findings)]
+    if full.is_empty() and not problems:
+        problems.append(
+            problem(
+                "header_only",
+                scope="file",
+                row=cells.header_row,
+                expected="at least one record below the header",
+            )
+        )
+    return SourceTable(
+        facts=facts,
+        columns=tuple(names.values()),
+        frame=full.select(*(pl.col(index).alias(name) for index, name in names.items()), ROW),
+        problems=problem_frame(problems),
+        blank_rows=cells.blank_rows + frame.height - full.height,
+    )
+
+
+def _without_long_cells(
+    frame: pl.DataFrame, indices: list[str], limits: ReadLimits
+) -> tuple[pl.DataFrame, list[CellFinding]]:
+    limit = limits.cell_characters
+    longest = frame.select(pl.col(indices).str.len_bytes().max()).row(0)
+    findings: list[CellFinding] = []
+    for index, size in zip(indices, longest, strict=True):
+        if size is None or size <= limit:
+            continue
+        is_long = pl.col(index).str.len_chars() > limit
+        shown = pl.col(index).str.slice(0, SHOWN_CHARACTERS)
+        findings += [
+            CellFinding(
+                row=row,
+                index=int(index),
+                rule="cell_too_long",
+                expected=f"at most {limit:,} characters; this cell has {characters:,}",
+                value=f"{text}...",
+            )
+            for row, text, characters in frame.filter(is_long)
+            .select(ROW, shown.alias("shown"), pl.col(index).str.len_chars().alias("characters"))
+            .iter_rows()
+        ]
+        frame = frame.with_columns(pl.when(~is_long).then(pl.col(index)).alias(index))
+    return frame, findings
+
+
+def _names(cells: Cells, frame: pl.DataFrame, indices: list[str], *, used: set[int]) -> dict[str, str]:
+    named: dict[str, str] = {}
+    for index, name in zip(indices, cells.names, strict=True):
+        if name is not None:
+            named[index] = name
+        elif int(index) in used or frame[index].null_count() < frame.height:
+            named[index] = placeholder(cells.first_position + int(index))
+    refuse_duplicates(list(named.values()), row=cells.header_row)
+    return named
+
+
+def _cell_problem(finding: CellFinding, names: dict[str, str]) -> Problem:
+    return problem(
+        finding.rule,
+        scope="cell",
+        row=finding.row,
+        column=names[str(finding.index)],
+        expected=finding.expected,
+        value=finding.value,
+        cells=1,
+    )
