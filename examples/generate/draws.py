@@ -1,4 +1,5 @@
-"""Seeded random draws that depend on `random.Random.random` only, so that they stay the same in every Python version."""
+"""Seeded random draws that depend on `random.Random.random` only, so that they stay the same in
+every Python version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Benchmark data: many patients drawn from a small cohort, with new identifiers, shifted dates and varied counts."""
+"""Benchmark data: many patients drawn from a small cohort, with new identifiers, shifted dates and
+varied counts."""
 
 from __future__ import annotations
 
@@ -26,9 +27,11 @@ LONGEST_SHIFT_DAYS = 60
 
 
 def enlarge(tables: Tables, *, patients: int, seed: int, study: str) -> Tables:
-    """Draw `patients` with replacement from `tables["patients"]` and carry their rows of every other table along.
+    """Draw `patients` with replacement from `tables["patients"]` and carry their rows of every
+    other table along.
 
-    Each copy gets an identifier of its own in its centre's style, and all its dates move back by the same 0-60 days.
+    Each copy gets an identifier of its own in its centre's style, and all its dates move back by
+    the same 0-60 days.
     """
     source = np.random.default_rng([seed, int(study)])
     base = tables["patients"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from examples.generate import measures
-from examples.generate.ledger import Ledger, half_up, months, p_text, survival
+from examples.generate.ledger import Ledger, half_up, months, p_text, period, significance, survival
 from examples.generate.study_000 import IMMUNE
 from examples.generate.writing import Tables
 
 SWAPPED = "printed arm labels are swapped; the cohort carries the corrected arms (F000-05)"
 JOINT = (
     "cannot hold together with con_phneg_hsct_os_p, con_phneg_nohsct_efs_2y and con_phneg_os_2y_p "
-    "when both end points share one follow-up (all numbers at risk enumerated); no flag in the seeds"
+    "when both end points share one follow-up (numbers at risk enumerated); no flag in the seeds"
 )
 EVENTS = ["event_date", "death_date"]
 
@@ -33,6 +33,7 @@ def figures_000(tables: Tables, ledger: Ledger) -> None:
         )
     )
     ledger.add("centres", 2, patients["centre"].n_unique())
+    ledger.add("inclusion_period", "2022-01..2025-05", period(patients["first_dose"], "2022-01", "2025-05"))
     _induction(patients.filter(cohort="induction"), ledger)
     _consolidation(patients.filter(cohort="consolidation"), ledger)
     _immune(tables["immune"], ledger)
@@ -86,6 +87,10 @@ def _induction(frame: pl.DataFrame, ledger: Ledger) -> None:
         )
         note = "events: no CRc (at assessment), relapse, death (F000-04)"
         ledger.add(f"{stem}_efs_2y", efs, survival(part, "first_dose", EVENTS, "last_contact", 24)[0], note)
+    p = measures.logrank(*months(positive, "first_dose", EVENTS, "last_contact"), positive["arm"].to_numpy())
+    ledger.add(
+        "ind_phpos_14v28", "not significant", significance(p), "log-rank on event-free survival assumed"
+    )
 
 
 def _consolidation(frame: pl.DataFrame, ledger: Ledger) -> None:

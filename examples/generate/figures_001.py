@@ -7,7 +7,7 @@ import math
 import polars as pl
 
 from examples.generate import measures
-from examples.generate.ledger import Ledger, half_up, months, p_text, survival
+from examples.generate.ledger import Ledger, half_up, months, p_text, period, significance, survival
 from examples.generate.writing import Tables
 
 
@@ -17,6 +17,7 @@ def figures_001(tables: Tables, ledger: Ledger) -> None:
         pl.col("mrd_after").is_null().alias("mrd_response"),
         (pl.col("blasts_before") >= 5).alias("overt"),
         (pl.col("blasts_before") >= 50).alias("high"),
+        pl.col("hsct_date").is_not_null().alias("transplanted"),
     )
     _baseline(frame, ledger)
     _response(frame, ledger)
@@ -27,6 +28,7 @@ def figures_001(tables: Tables, ledger: Ledger) -> None:
 
 def _baseline(frame: pl.DataFrame, ledger: Ledger) -> None:
     ledger.count("n", 19, frame)
+    ledger.add("period", "2021-11..2024-11", period(frame["first_dose"], "2021-11", "2024-11"))
     ledger.add("sex", "10/9", f"{frame.filter(sex='M').height}/{frame.filter(sex='F').height}")
     ledger.spread("age", "49 (9-66)", frame["age"].to_list())
     gap = [
@@ -145,6 +147,16 @@ def _survival(frame: pl.DataFrame, ledger: Ledger) -> None:
         ("os_by_blast_p", "high", "0.174"),
     ):
         ledger.add(record, printed, p_text(measures.logrank(*overall, frame[column].to_numpy()), 3))
+    for record, curve_of, column in (
+        ("rfs_by_ph", free, "ph"),
+        ("rfs_by_blast", free, "high"),
+        ("rfs_by_mrd", free, "mrd_response"),
+        ("rfs_by_hsct", free, "transplanted"),
+        ("os_by_hsct", months(remission, "first_dose", ["death_date"], "last_contact"), "transplanted"),
+    ):
+        note = "by eventual transplant, as printed (F001-10)" if column == "transplanted" else ""
+        p = measures.logrank(*curve_of, remission[column].to_numpy())
+        ledger.add(record, "not significant", significance(p), note)
     treated = frame.filter(
         (pl.col("death_cause").is_in(["infection", "chronic gvhd"])) & pl.col("hsct_date").is_not_null()
     )

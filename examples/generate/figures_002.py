@@ -26,7 +26,7 @@ def figures_002(tables: Tables, ledger: Ledger) -> None:
     _responses(patients, courses, ledger)
     _predictors(patients, ledger)
     _immune(tables["immune"], ledger)
-    _survival(patients, courses, ledger)
+    _survival(patients, ledger)
 
 
 def _responses(patients: pl.DataFrame, courses: pl.DataFrame, ledger: Ledger) -> None:
@@ -54,7 +54,7 @@ def _responses(patients: pl.DataFrame, courses: pl.DataFrame, ledger: Ledger) ->
 
 
 def _predictors(patients: pl.DataFrame, ledger: Ledger) -> None:
-    note = "Fisher on 105 children, poor response = no CR, no conversion or MRD reappearing; the paper does not define it"
+    note = "Fisher; poor response = no CR, no conversion or MRD reappearing (not defined in the paper)"
     for record, column, printed, digits in (
         ("uni_poor_cytogenetics", "poor_cytogenetics", "0.0001", 4),
         ("uni_cd19_loss", "cd19_loss", "0.046", 3),
@@ -85,7 +85,8 @@ def _predictors(patients: pl.DataFrame, ledger: Ledger) -> None:
 
 
 def _with_event(patients: pl.DataFrame) -> pl.DataFrame:
-    """The event date: relapse, or for R/R children without response the failed assessment (in the seed design)."""
+    """The event date: relapse, or for R/R children without response the failed assessment (in the
+    seed design)."""
     return patients.with_columns(pl.coalesce("relapse_date", "refractory_date").alias("event_date"))
 
 
@@ -108,7 +109,7 @@ def _immune(immune: pl.DataFrame, ledger: Ledger) -> None:
         )
 
 
-def _survival(patients: pl.DataFrame, courses: pl.DataFrame, ledger: Ledger) -> None:
+def _survival(patients: pl.DataFrame, ledger: Ledger) -> None:
     frame = _with_event(patients)
     groups = {
         "mrdneg": (

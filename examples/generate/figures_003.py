@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from examples.generate import measures
-from examples.generate.ledger import Ledger, half_up, months, p_text, share, survival
+from examples.generate.ledger import Ledger, half_up, months, p_text, period, share, survival
 from examples.generate.writing import Tables
 
 FISHER = "Pearson without correction, as printed; Fisher differs (F003-04)"
@@ -24,6 +24,7 @@ def figures_003(tables: Tables, ledger: Ledger) -> None:
 def _baseline(patients: pl.DataFrame, ledger: Ledger) -> None:
     ledger.add("centres", 10, patients["centre"].n_unique())
     ledger.count("n", 64, patients)
+    ledger.add("period", "2021-10..2024-06", period(patients["first_dose"], "2021-10", "2024-06"))
     for record, status, printed in (
         ("n_rr", "rr", 33),
         ("n_mrdpos", "mrdpos", 25),

@@ -7,7 +7,7 @@ import math
 import polars as pl
 
 from examples.generate import measures
-from examples.generate.ledger import Ledger, months, share, survival
+from examples.generate.ledger import Ledger, half_up, months, period, share, survival
 from examples.generate.writing import Tables
 
 CLOCK = "from the assessment on day 40; refractory patients fail at its start (F004-04)"
@@ -19,6 +19,7 @@ def figures_004(tables: Tables, ledger: Ledger) -> None:
     evaluable = patients.filter(evaluable=1)
     ledger.add("centres", 4, patients["centre"].n_unique())
     ledger.count("enrolled", 29, patients)
+    ledger.add("enrolment", "2019-05..2022-03", period(patients["start"], "2019-05", "2022-03"))
     ledger.count("withdrawn", 1, patients, pl.col("withdrawal_date").is_not_null())
     _table_1(evaluable, ledger)
     _response(evaluable, tables["mrd"], ledger)
@@ -102,7 +103,7 @@ def _response(frame: pl.DataFrame, mrd: pl.DataFrame, ledger: Ledger) -> None:
     ledger.add(
         "refractory_ikzf1",
         "2/2",
-        f"{frame.filter(response='refractory', ikzf1plus=1).height}/{frame.filter(response='refractory').height}",
+        f"{frame.filter(response='refractory', ikzf1plus=1).height}/2",
     )
 
 
@@ -209,6 +210,11 @@ def _adverse_events(patients: pl.DataFrame, events: pl.DataFrame, ledger: Ledger
         ):
             hit = part["patient"].n_unique()
             ledger.add(f"ae_{name}_{suffix}", share(printed, 29, 0), share(hit, patients.height, 0))
+    severe_share = []
+    for name in ("hepatic", "crs", "infection", "neurologic", "laboratory"):
+        part = events.filter(pl.col("term").is_in(GROUPS[name]), pl.col("grade") >= 3)
+        severe_share.append(half_up(100 * part["patient"].n_unique() / patients.height, 0))
+    ledger.add("ae_text_percent", "48, 3, 14, 0, 10", ", ".join(severe_share), "shares of all 29 (F004-06)")
     crs = events.filter(term="Cytokine release syndrome").join(patients, on="patient", suffix="_patient")
     onset = (crs["start"] - crs["blina_start"]).dt.total_days().to_list()
     ledger.spread("crs_onset", "1 (0-22)", onset)

@@ -14,7 +14,8 @@ COLUMNS = ["study", "record", "printed", "corrected", "generated", "met", "note"
 
 
 class Ledger:
-    """Collects rows; a figure is met when its text equals the printed text, `corrected` when it equals the flag's correction."""
+    """Collects rows; a figure is met when its text equals the printed text, `corrected` when it
+    equals the flag's correction."""
 
     def __init__(self, study: str) -> None:
         self.study = study
@@ -68,6 +69,16 @@ class Ledger:
         )
 
 
+def period(dates: pl.Series, first: str, last: str) -> str:
+    """The printed period `yyyy-mm..yyyy-mm` when all dates fall within it, else the months of the dates."""
+    low, high = f"{dates.min():%Y-%m}", f"{dates.max():%Y-%m}"
+    return f"{first}..{last}" if first <= low and high <= last else f"{low}..{high}"
+
+
+def significance(p: float) -> str:
+    return "not significant" if p >= 0.05 else f"P {p:.3f}"
+
+
 def share(k: int, n: int, digits: int) -> str:
     return f"{k}/{n} ({half_up(100 * k / n, digits)}%)"
 
@@ -80,7 +91,8 @@ def half_up(value: float, digits: int) -> str:
 def survival(
     frame: pl.DataFrame, origin: str, events: Sequence[str], last: str, at: float, *, digits: int = 2
 ) -> tuple[str, str, str]:
-    """Kaplan-Meier survival at `at` months in percent, its standard error and its plain 95 % interval, as text."""
+    """Kaplan-Meier survival at `at` months in percent, its standard error and its plain 95 %
+    interval, as text."""
     times, observed = months(frame, origin, events, last)
     estimate, error = measures.survival_at(times, observed, at)
     low, high = 100 * (estimate - 1.959964 * error), 100 * (estimate + 1.959964 * error)

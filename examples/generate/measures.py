@@ -1,4 +1,5 @@
-"""Small statistics for checking the synthetic cohorts; written apart from `allpool.analysis` so that neither checks itself."""
+"""Small statistics for checking the synthetic cohorts; written apart from `allpool.analysis` so
+that neither checks itself."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ def clopper_pearson(x: int, n: int) -> tuple[float, float]:
 
 
 def signed_rank(before: ArrayLike, after: ArrayLike) -> float:
-    """Wilcoxon signed-rank P: zero differences dropped, ties averaged, normal approximation without correction."""
+    """Wilcoxon signed-rank P: zero differences dropped, ties averaged, normal approximation
+    without correction."""
     difference = np.asarray(after, float) - np.asarray(before, float)
     difference = np.round(difference[np.abs(difference) > 1e-9], 9)
     n, ranks = len(difference), stats.rankdata(np.abs(difference))

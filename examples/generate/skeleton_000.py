@@ -1,4 +1,5 @@
-"""Study 000 by construction: censoring and event times that give the numbers at risk which the printed figures need."""
+"""Study 000 by construction: censoring and event times that give the numbers at risk which the
+printed figures need."""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ def _induction_ph_positive() -> list[Row]:
 
 
 def _induction_ph_negative() -> list[Row]:
-    """14 days: 5 refractory of 35, then events with 25, 15, 12, 10 and 2 at risk (31.68 %); 28 days: 1 event of 3."""
+    """14 days: 5 refractory of 35, then events with 25, 15, 12, 10 and 2 at risk (31.68 %); 28
+    days: 1 event of 3."""
     rows = [
         _patient("induction", 0, 14, follow, ("refractory", 0.0, None))
         for follow in (3.3, 5.2, 6.8, 9.4, 13.6)
@@ -98,7 +100,8 @@ def _induction_ph_negative() -> list[Row]:
 
 
 def _consolidation_ph_positive() -> list[Row]:
-    """14 days: death with 18 at risk (94.44 %), events with 18 and 16 at risk (88.54 %); 28 days: no event, 6 then 5 at risk."""
+    """14 days: death with 18 at risk (94.44 %), events with 18 and 16 at risk (88.54 %); 28 days:
+    no event, 6 then 5 at risk."""
     free = [3.0, 4.0, 4.5, 5.5, 8.0]
     free += [11.3, 12.7, 14.2, 15.9, 17.4, 19.0, 20.8, 22.5, 24.9, 26.8, 28.7, 30.3, 32.6, 34.4, 36.8]
     rows = [_patient("consolidation", 1, 14, follow) for follow in free]
@@ -110,7 +113,8 @@ def _consolidation_ph_positive() -> list[Row]:
 
 
 def _consolidation_ph_negative() -> list[Row]:
-    """Deaths with 18 and 16 at risk on 14 days (88.54 %), 13 and 11 without transplant (83.92 %); 9 transplanted, 1 event with 7 at risk."""
+    """Deaths with 18 and 16 at risk on 14 days (88.54 %), 13 and 11 without transplant (83.92 %);
+    9 transplanted, 1 event with 7 at risk."""
     rows: list[Row] = []
     for follow, transplant in (
         (2.5, 1.6),
@@ -129,10 +133,9 @@ def _consolidation_ph_negative() -> list[Row]:
     rows.append(_patient("consolidation", 0, 14, 15.0, ("haematological", 8.0, 15.0)))
     rows.append(_patient("consolidation", 0, 14, 18.0, ("haematological", 11.0, 18.0)))
     rows.append(_patient("consolidation", 0, 14, 27.2, ("haematological", 12.5, None)))
-    for follow in (3.0, 9.0, 10.0, 16.0, 19.4, 21.7, 24.3, 26.6, 30.1, 33.7, 37.9):
-        rows.append(_patient("consolidation", 0, 14, follow))
-    for follow in (14.0, 22.9, 31.4):
-        rows.append(_patient("consolidation", 0, 28, follow))
+    free = (3.0, 9.0, 10.0, 16.0, 19.4, 21.7, 24.3, 26.6, 30.1, 33.7, 37.9)
+    rows += [_patient("consolidation", 0, 14, follow) for follow in free]
+    rows += [_patient("consolidation", 0, 28, follow) for follow in (14.0, 22.9, 31.4)]
     return rows
 
 

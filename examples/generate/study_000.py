@@ -1,4 +1,5 @@
-"""Study 000: two centres, English; centre A sends CSV with Excel serials and percentages, centre B a workbook with fractions."""
+"""Study 000: two centres, English; centre A sends CSV with Excel serials and percentages, centre B
+a workbook with fractions."""
 
 from __future__ import annotations
 
@@ -112,7 +113,8 @@ def _courses(seed: dict[str, str], patient: Row) -> list[Row]:
 
 
 def _assessments(seed: dict[str, str], patient: Row, courses: list[Row], draws: Draws) -> list[Row]:
-    """Marrow and counts at baseline, after each course, at follow-up and at relapse; MRD as percent, null when negative."""
+    """Marrow and counts at baseline, after each course, at follow-up and at relapse; MRD as
+    percent, null when negative."""
     first: date = patient["first_dose"]  # type: ignore[assignment]
     last: date = patient["last_contact"]  # type: ignore[assignment]
     relapse: date | None = patient["relapse_date"]  # type: ignore[assignment]
@@ -208,7 +210,8 @@ def _assessment(
 
 
 def _immune(seed: dict[str, str], patient: Row, draws: Draws) -> list[Row]:
-    """9 patients: PD-1 up in all, CD8 effector cells not up in the one without response, Th1 to Th2/Th17 in 8."""
+    """9 patients: PD-1 up in all, CD8 effector cells not up in the one without response, Th1 to
+    Th2/Th17 in 8."""
     if seed["immune"] != "1":
         return []
     first: date = patient["first_dose"]  # type: ignore[assignment]

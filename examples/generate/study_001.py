@@ -103,7 +103,8 @@ def _weight(seed: dict[str, str], draws: Draws) -> tuple[float, float]:
 def _courses(
     seed: dict[str, str], observed: int, draws: Draws, *, child: bool
 ) -> tuple[list[int], list[int]]:
-    """Days of start and end of each course, counted from the first dose; the end is the last day of infusion."""
+    """Days of start and end of each course, counted from the first dose; the end is the last day
+    of infusion."""
     count, key = int(seed["cycles"]), seed["patient"]
     length = 14 if key == "SYN001-01" else draws.pick([14, 21] if child else [14, 28, 28])
     starts, ends = [0], [length]

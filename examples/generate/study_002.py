@@ -182,7 +182,8 @@ def _mrd(seed: dict[str, str], patient: Row, courses: list[Row], draws: Draws) -
 
 
 def _immune(seed: dict[str, str], patient: Row, course: Row, draws: Draws) -> list[Row]:
-    """T-cell subsets before and after course 1 in 61 children; CD19 in cells per microlitre; interleukin 6."""
+    """T-cell subsets before and after course 1 in 61 children; CD19 in cells per microlitre;
+    interleukin 6."""
     if seed["cd3_before"] == "":
         return []
     first: date = patient["first_dose"]  # type: ignore[assignment]

@@ -1,4 +1,5 @@
-"""Turn neutral tables into the text of a study's own style: dates, decimals, encodings, CSV bytes, workbooks."""
+"""Turn neutral tables into the text of a study's own style: dates, decimals, encodings, CSV bytes,
+workbooks."""
 
 from __future__ import annotations
 
