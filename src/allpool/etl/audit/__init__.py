@@ -1,0 +1,24 @@
+"""The audit: rules over the staging tables, run by Great Expectations, before anything is published.
+
+`audit` finds, `withdraw` takes what must wait out of staging, `preload` warms up the library in time.
+"""
+
+from allpool.etl.audit.audit import FAILURE_SCHEMA, Audited, RuleResult, audit
+from allpool.etl.audit.generated import rules_for
+from allpool.etl.audit.rules import Rule
+from allpool.etl.audit.suite import preload
+from allpool.etl.audit.thresholds import Thresholds
+from allpool.etl.audit.withdrawal import HELD_WITH, withdraw
+
+__all__ = [
+    "FAILURE_SCHEMA",
+    "HELD_WITH",
+    "Audited",
+    "Rule",
+    "RuleResult",
+    "Thresholds",
+    "audit",
+    "preload",
+    "rules_for",
+    "withdraw",
+]

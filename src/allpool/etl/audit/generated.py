@@ -1,0 +1,59 @@
+"""All rules for what a feed has staged: from the tables, the dictionary, and the clinic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from allpool.errors import BrokenRuleError
+from allpool.etl.audit.clinical import clinical_rules
+from allpool.etl.audit.elements import element_rules
+from allpool.etl.audit.rules import Rule
+from allpool.etl.audit.structure import structure_rules
+from allpool.mappings.dictionary import Dictionary
+from allpool.mappings.records import RecordType, load_records
+from allpool.mappings.terminology import Terminology
+
+Staged = Mapping[str, Mapping[str | None, int]]
+"""Table -> data element (None where the table has none) -> number of staged rows; no empty tables."""
+
+
+def rules_for(
+    staged: Staged,
+    *,
+    dictionary: Dictionary,
+    terminology: Terminology,
+    today: date,
+    records: Mapping[str, RecordType] | None = None,
+) -> tuple[Rule, ...]:
+    """Return the rules that apply to what is staged.
+
+    Raises `BrokenRuleError` where two rules have one id, and `MappingError` where the dictionary names a code
+    table that does not exist.
+    """
+    kinds = records if records is not None else load_records(dictionary)
+    rules: dict[str, Rule] = {}
+    for rule in _all(staged, dictionary, terminology, today, kinds):
+        if rule.id in rules:
+            raise BrokenRuleError(f"two rules of the audit are called {rule.id}")
+        rules[rule.id] = rule
+    return tuple(rules.values())
+
+
+def _all(
+    staged: Staged,
+    dictionary: Dictionary,
+    terminology: Terminology,
+    today: date,
+    records: Mapping[str, RecordType],
+) -> Iterator[Rule]:
+    for table, counts in staged.items():
+        yield from structure_rules(table, today=today)
+        yield from element_rules(
+            table,
+            present={code for code in counts if code},
+            dictionary=dictionary,
+            terminology=terminology,
+            records=records,
+        )
+    yield from (rule for rule in clinical_rules(dictionary) if rule.table in staged)

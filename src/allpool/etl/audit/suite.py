@@ -1,0 +1,167 @@
+"""Great Expectations as the engine: one suite per staging table, one expectation per rule."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Engine, column, func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from allpool.errors import BrokenRuleError, StoreError
+from allpool.etl.audit.rules import Between, InSet, NotNull, Rule
+from allpool.models import STAGING
+
+_loading = threading.Lock()
+
+
+def preload() -> threading.Thread:
+    """Start to import Great Expectations in the background, while the night reads; return the thread."""
+    thread = threading.Thread(target=_library, name="great-expectations", daemon=True)
+    thread.start()
+    return thread
+
+
+def failing_counts(engine: Engine, rules: Sequence[Rule]) -> Mapping[str, int]:
+    """Return rule id -> number of staged rows that fail, as Great Expectations counts them.
+
+    What is staged must be committed: the library opens connections of its own. Raises `BrokenRuleError` where
+    a rule cannot be evaluated (the library would only call that a failed rule), `StoreError` where the
+    store has no address that a second connection can use.
+    """
+    if not rules:
+        return {}
+    found: dict[str, int] = {}
+    library = _library()
+    with _quiet(), _source(engine) as source:
+        for table, group in groupby(sorted(rules, key=lambda rule: rule.table), key=lambda rule: rule.table):
+            found.update(_table_counts(engine, source, library, table, tuple(group)))
+    return found
+
+
+def _library() -> Any:
+    """Import our expectations and with them the library, once, whichever thread comes first."""
+    with _loading, _quiet():
+        return import_module("allpool.etl.audit.expectations")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library's log away: it repeats SQL and database messages, and these can quote a cell."""
+    logger = logging.getLogger("great_expectations")
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.CRITICAL + 1)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+@contextmanager
+def _source(engine: Engine) -> Iterator[Any]:
+    """Open the store as a data source of an ephemeral context: nothing is written or sent anywhere."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    url = engine.url.render_as_string(hide_password=False)
+    if engine.dialect.name == "sqlite":
+        if engine.url.database in (None, "", ":memory:"):
+            raise StoreError("the audit reads the store by a second connection; use a file, not memory")
+        source: Any = context.data_sources.add_sqlite("store", connection_string=url, create_temp_table=False)
+    else:
+        source = context.data_sources.add_postgres("store", connection_string=url, create_temp_table=False)
+    try:
+        yield source
+    finally:
+        execution = source.get_execution_engine()
+        execution.close()
+        execution.engine.dispose()
+        opened = source.get_engine()
+        opened.dispose()
+
+
+def _table_counts(
+    engine: Engine, source: Any, library: Any, table: str, rules: Sequence[Rule]
+) -> Iterator[tuple[str, int]]:
+    import great_expectations as gx
+
+    suite = gx.ExpectationSuite(table, expectations=[_expectation(engine, library, rule) for rule in rules])
+    asset = source.add_table_asset(table, table_name=STAGING[table].name)
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    outcome = batch.validate(suite, result_format="BASIC")
+    by_rule = {result.expectation_config.meta["rule"]: result for result in outcome.results}
+    broken = sorted(rule.id for rule in rules if _raised(by_rule[rule.id].exception_info))
+    if broken:
+        raise BrokenRuleError(_broken(engine, rules, broken))
+    for rule in rules:
+        yield rule.id, int(by_rule[rule.id].result[library.FAILED])
+
+
+def _expectation(engine: Engine, library: Any, rule: Rule) -> Any:
+    from great_expectations.expectations.row_conditions import Column
+
+    meta = {"rule": rule.id}
+    where = {"row_condition": Column("data_element") == rule.rows[0]} if rule.rows else {}
+    match rule.native:
+        case NotNull(name):
+            return library.ExpectAllpoolNotNull(column=name, meta=meta, **where)
+        case InSet(name, values):
+            return library.ExpectAllpoolInSet(column=name, value_set=list(values), meta=meta, **where)
+        case Between(name, low, high):
+            return library.ExpectAllpoolBetween(
+                column=name, min_value=low, max_value=high, meta=meta, **where
+            )
+        case None:
+            sql = _sql(engine, rule)
+            if rule.alone:
+                return library.ExpectAllpoolNoFailingKey(predicate=sql, meta=meta)
+            return library.ExpectAllpoolNoFailingRow(predicate=sql, meta=meta)
+
+
+def _sql(engine: Engine, rule: Rule) -> str:
+    """Return the rule's condition as text.
+
+    The library reads a table through a subquery of its own naming, so columns stand without their table's
+    name; and the parameter style is `named`, since others double a percent sign.
+    """
+    staged = STAGING[rule.table]
+
+    def bare(element: Any, **_: Any) -> Any:
+        return column(element.name, element.type) if getattr(element, "table", None) is staged else None
+
+    condition = replacement_traverse(rule.predicate, {}, bare)
+    dialect_class: Any = type(engine.dialect)
+    dialect = dialect_class(paramstyle="named")
+    return str(condition.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _raised(information: Mapping[str, Any]) -> bool:
+    """Return whether `exception_info` tells of an exception; the library nests it by metric at times."""
+    if "raised_exception" in information:
+        return bool(information["raised_exception"])
+    return any(_raised(nested) for nested in information.values() if isinstance(nested, Mapping))
+
+
+def _broken(engine: Engine, rules: Sequence[Rule], broken: Sequence[str]) -> str:
+    """Name the rules that cannot be evaluated by themselves; without the message, which can quote a cell."""
+    guilty = []
+    for rule in rules:
+        try:
+            with engine.connect() as connection:
+                connection.execute(
+                    select(func.count()).select_from(STAGING[rule.table]).where(rule.predicate)
+                )
+        except SQLAlchemyError as error:
+            guilty.append(f"{rule.id} ({type(error).__name__})")
+    named = ", ".join(guilty) or f"{', '.join(broken[:3])} (only inside Great Expectations)"
+    return f"the audit cannot evaluate {named} on {engine.dialect.name}"
