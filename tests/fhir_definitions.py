@@ -46,7 +46,9 @@ class R4Core:
                 content = archive.extractfile(entry)
                 assert content is not None
                 found = json.loads(content.read())
-                if found.get("derivation") != "constraint":
+                url = f"http://hl7.org/fhir/StructureDefinition/{found['type']}"
+                if found["url"] == url and found.get("fhirVersion") == "4.0.1":
+                    assert found["type"] not in self.definitions
                     self.definitions[found["type"]] = {e["path"]: e for e in found["snapshot"]["element"]}
 
     def member(self, path: str, name: str) -> tuple[str, Member] | None:

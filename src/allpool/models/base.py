@@ -79,6 +79,7 @@ class Resource(Lineage):
     data_absent: ClassVar[tuple[str, ...]] = ()
     """Members that FHIR requires and a centre may not know: absent, they say so (data-absent-reason)."""
     id: Mapped[str] = element("id", "id", primary_key=True, sort_order=-1)
+    """UUIDv5 of what identifies the row, so that the same source gives the same id."""
 
 
 PART_LINEAGE = "extension(lineage)"
@@ -94,6 +95,7 @@ class Child(Lineage):
     parent: ClassVar[type[Resource]]
     parent_path: ClassVar[str]
     id: Mapped[str] = element("id", "string", primary_key=True, sort_order=-1)
+    """UUIDv5 of what identifies the row, so that the same source gives the same id."""
     version: Mapped[int] = element(
         f"{PART_LINEAGE}.extension(version).valueInteger", "integer", nullable=False, sort_order=900
     )
@@ -102,9 +104,7 @@ class Child(Lineage):
     )
     study: Mapped[str | None] = element(f"{PART_LINEAGE}.extension(study).valueString", sort_order=903)
     centre: Mapped[str | None] = element(f"{PART_LINEAGE}.extension(centre).valueString", sort_order=904)
-    feed: Mapped[str] = element(
-        f"{PART_LINEAGE}.extension(feed).valueString", nullable=False, sort_order=905
-    )
+    feed: Mapped[str] = element(f"{PART_LINEAGE}.extension(feed).valueString", nullable=False, sort_order=905)
     run: Mapped[int] = element(
         f"{PART_LINEAGE}.extension(run).valueInteger", "integer", nullable=False, sort_order=906
     )
@@ -114,9 +114,7 @@ class Child(Lineage):
     source_row: Mapped[int | None] = element(
         f"{PART_LINEAGE}.extension(source-row).valueInteger", "integer", sort_order=908
     )
-    rule: Mapped[str | None] = element(
-        f"{PART_LINEAGE}.extension(mapping-rule).valueString", sort_order=909
-    )
+    rule: Mapped[str | None] = element(f"{PART_LINEAGE}.extension(mapping-rule).valueString", sort_order=909)
 
 
 def fhir_element(table: Table, column: str) -> Element | None:

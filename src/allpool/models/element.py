@@ -186,7 +186,7 @@ def partial_date(
     `_date` is the first day that the value can mean (2023-05 is 2023-05-01 with precision `month`).
     `_time` is the time of day with its UTC offset (`07:30:00+01:00`), for precision `second`.
     `_offset_days` is the number of days after the event named by `_anchor`; then `_date` is empty: a calendar
-    date is never invented (R4 core extension cqf-relativeDateTime).
+    date is never invented (R4 core extension relative-date).
     """
     columns = {
         "_date": element(path, type_, part="date"),

@@ -44,8 +44,8 @@ CONSENT_SCOPE: Final = "http://terminology.hl7.org/CodeSystem/consentscope"
 CONSENT_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/consentcategorycodes"
 CONSENT_POLICY: Final = "http://terminology.hl7.org/CodeSystem/consentpolicycodes"
 
-RELATIVE_DATETIME: Final = "http://hl7.org/fhir/StructureDefinition/cqf-relativeDateTime"
-"""R4 core extension that carries a time as an offset from another event (package hl7.fhir.r4.core 4.0.1)."""
+RELATIVE_DATE: Final = "http://hl7.org/fhir/StructureDefinition/relative-date"
+"""R4 core extension that carries a date as an offset from an event (package hl7.fhir.r4.core 4.0.1)."""
 
 DATA_ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 """R4 core extension that says why a required element has no value (package hl7.fhir.r4.core 4.0.1)."""

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from allpool.errors import BrokenRuleError
-from allpool.etl.fhir.leaves import Leaf, Row, decimal
+from allpool.etl.fhir.leaves import Row, decimal
 from allpool.etl.fhir.template import Skeleton
 from allpool.models import systems
 from allpool.models.element import Element
@@ -18,10 +18,6 @@ from allpool.models.paths import Step
 DAYS: Final = {"unit": "days", "system": systems.UCUM, "code": "d"}
 """The offset is a Duration, which R4 wants in a UCUM unit of time (invariant drt-1)."""
 
-TARGET_PATH: Final = "extension"
-"""Where the anchor's time would stand in the patient's resource if it were known (docs/fhir.md)."""
-
-ANCHOR: Final = systems.extension_url("anchor")
 PRECISION: Final = systems.extension_url("precision")
 
 LENGTH: Final[Mapping[str, int]] = {"year": 4, "month": 7, "day": 10}
@@ -53,7 +49,7 @@ class PartialDate:
     time: int | None
     relative: RelativeDate | None
 
-    def write(self, skeleton: Skeleton, trail: Sequence[Step], row: Row, patient: Leaf) -> bool:
+    def write(self, skeleton: Skeleton, trail: Sequence[Step], row: Row) -> bool:
         """Write what `row` knows of the date; False where its columns do not fit together."""
         relative = self.relative
         date, precision = row[self.date] is not None, row[self.precision] is not None
@@ -61,7 +57,7 @@ class PartialDate:
         offset = relative is not None and row[relative.offset] is not None
         anchor = relative is not None and row[relative.anchor] is not None
         if relative is not None and offset and anchor and not date and not time:
-            self._write_relative(skeleton, trail, relative, patient)
+            self._write_relative(skeleton, trail, relative)
             if precision:
                 known = (*_relative(trail), Step("extension", url=PRECISION), Step("valueCode"))
                 skeleton.leaf(known, lambda row: orjson.dumps(row[self.precision]))
@@ -83,22 +79,19 @@ class PartialDate:
             )
         return orjson.dumps(day[: LENGTH[precision]])
 
-    def _write_relative(
-        self, skeleton: Skeleton, trail: Sequence[Step], relative: RelativeDate, patient: Leaf
-    ) -> None:
-        """Write the time as days from an anchor: R4 core extension cqf-relativeDateTime."""
+    def _write_relative(self, skeleton: Skeleton, trail: Sequence[Step], relative: RelativeDate) -> None:
+        """Write the time as days from an anchor: R4 core extension relative-date."""
 
         def part(url: str, *members: str) -> tuple[Step, ...]:
             return (*_relative(trail), Step("extension", url=url), *(Step(member) for member in members))
 
-        skeleton.leaf(part("target", "valueReference", "reference"), patient)
-        skeleton.constant(part("targetPath", "valueString"), TARGET_PATH)
+        event = (*part("event", "valueCodeableConcept"), Step("coding", 0))
+        skeleton.constant((*event, Step("system")), systems.ANCHOR)
+        skeleton.leaf((*event, Step("code")), lambda row: orjson.dumps(row[relative.anchor]))
         skeleton.leaf(part("relationship", "valueCode"), relative.relationship)
         skeleton.leaf(part("offset", "valueDuration", "value"), relative.days)
         for member, constant in DAYS.items():
             skeleton.constant(part("offset", "valueDuration", member), constant)
-        skeleton.constant(part(ANCHOR, "valueCoding", "system"), systems.ANCHOR)
-        skeleton.leaf(part(ANCHOR, "valueCoding", "code"), lambda row: orjson.dumps(row[relative.anchor]))
 
 
 def partial_dates(elements: Sequence[Element]) -> dict[str, PartialDate]:
@@ -121,4 +114,4 @@ def partial_dates(elements: Sequence[Element]) -> dict[str, PartialDate]:
 def _relative(trail: Sequence[Step]) -> tuple[Step, ...]:
     """Return where the relative time of the element at `trail` stands: beside it, as FHIR writes it."""
     *before, last = trail
-    return (*before, Step(f"_{last.name}"), Step("extension", url=systems.RELATIVE_DATETIME))
+    return (*before, Step(f"_{last.name}"), Step("extension", url=systems.RELATIVE_DATE))

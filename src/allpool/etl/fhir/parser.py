@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Integer
 
 from allpool.errors import Place, SourceError
-from allpool.etl.fhir.dates import ANCHOR, PRECISION
+from allpool.etl.fhir.dates import PRECISION
 from allpool.etl.fhir.serializer import LINEAGE, to_resource
 from allpool.models import Child, Resource, child_classes, resource_classes, systems
 from allpool.models.element import Element
@@ -172,7 +172,7 @@ class _Parser:
         node.readers[last.name] = [_date_reader(stem)]
         if f"{stem}_offset_days" not in self._columns:
             return
-        url = systems.RELATIVE_DATETIME
+        url = systems.RELATIVE_DATE
         relative = node.at((Step(f"_{last.name}"), Step("extension", url=url)))
         relative.readers["extension"] = [_relative_reader(stem)]
 
@@ -249,7 +249,7 @@ def _date_reader(stem: str) -> Reader:
 
 
 def _relative_reader(stem: str) -> Reader:
-    """Return the reader of the parts of cqf-relativeDateTime."""
+    """Return the reader of the parts of relative-date."""
 
     def read(value: Any, row: Found) -> None:
         parts = {item["url"]: item for item in value}
@@ -258,7 +258,8 @@ def _relative_reader(stem: str) -> Reader:
             raise ValueError(stem)
         sign = {"before": -1.0, "after": 1.0}[parts["relationship"]["valueCode"]]
         row[f"{stem}_offset_days"] = sign * _decimal(offset["value"])
-        row[f"{stem}_anchor"] = _text(parts[ANCHOR]["valueCoding"]["code"])
+        codings = parts["event"]["valueCodeableConcept"]["coding"]
+        (row[f"{stem}_anchor"],) = (_text(c["code"]) for c in codings if c.get("system") == systems.ANCHOR)
         if PRECISION in parts:
             row[f"{stem}_precision"] = _text(parts[PRECISION]["valueCode"])
 

@@ -16,7 +16,7 @@ from sqlalchemy import Table
 
 from allpool.errors import BrokenRuleError
 from allpool.etl.fhir.dates import partial_dates
-from allpool.etl.fhir.leaves import Leaf, Row, reference_leaf, value_leaf
+from allpool.etl.fhir.leaves import Row, reference_leaf, value_leaf
 from allpool.etl.fhir.template import Skeleton, Template
 from allpool.models import Child, Resource, child_classes, resource_classes, systems
 from allpool.models.paths import PARENT, Step, steps
@@ -124,7 +124,7 @@ class _Plan:
             skeleton.constant("url", url)
         self._write_values(skeleton, row)
         for path, date in self._dates.items():
-            if not date.write(skeleton, self._trail(path), row, self._person()):
+            if not date.write(skeleton, self._trail(path), row):
                 raise BrokenRuleError(
                     f"table {self.table}: {path} needs a date with its precision, or days with their anchor, "
                     "and not both"
@@ -175,13 +175,6 @@ class _Plan:
             start = len(steps(self._cls.parent_path))
             return steps(f"{self._cls.parent_path}.{path}")[start:]
         return steps(path)
-
-    def _person(self) -> Leaf:
-        """Return what writes the reference to whom a relative time is about: the patient, or itself."""
-        for index, (_, found) in enumerate(self._elements):
-            if found.target == "Patient":
-                return reference_leaf("Patient", index)
-        return reference_leaf(getattr(self._cls, "resource_type", ""), self.columns.index("id"))
 
 
 def _of(choice: str, member: str) -> bool:
