@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from allpool.errors import SourceError
 from allpool.etl.readers.source import ReadLimits
-from allpool.etl.readers.xml import Element, parse
+from allpool.etl.readers.xml import parse
 
 # [MS-CFB] 2.2: the signature of a compound file, in which both old .xls and encrypted .xlsx come.
 COMPOUND_FILE = bytes.fromhex("D0CF11E0A1B11AE1")
@@ -91,9 +91,9 @@ def sheet_parts(archive: Archive) -> dict[str, str]:
     targets = _targets(archive, posixpath.join(folder, "_rels", f"{name}.rels"), kind="worksheet")
     parts: dict[str, str] = {}
 
-    def start(element: Element) -> None:
-        if element.name == "sheet" and element.attributes.get("id") in targets:
-            parts[element.attributes.get("name", "")] = targets[element.attributes["id"]]
+    def start(element: str, attributes: dict[str, str]) -> None:
+        if element == "sheet" and attributes.get("id") in targets:
+            parts[attributes.get("name", "")] = targets[attributes["id"]]
 
     parse(archive.stream(workbook), start=start)
     return parts
@@ -127,9 +127,8 @@ def _targets(archive: Archive, part: str, *, kind: str) -> dict[str, str]:
     folder = posixpath.dirname(posixpath.dirname(part))
     targets: dict[str, str] = {}
 
-    def start(element: Element) -> None:
-        attributes = element.attributes
-        if element.name == "Relationship" and attributes.get("Type", "").endswith(f"/{kind}"):
+    def start(element: str, attributes: dict[str, str]) -> None:
+        if element == "Relationship" and attributes.get("Type", "").endswith(f"/{kind}"):
             joined = posixpath.join("/", folder, attributes.get("Target", ""))
             targets[attributes.get("Id", "")] = posixpath.normpath(joined).lstrip("/")
 

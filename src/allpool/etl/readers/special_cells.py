@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from allpool.etl.readers.archive import unreadable
-from allpool.etl.readers.xml import Element, parse
+from allpool.etl.readers.xml import parse
 
 # ECMA-376-1, 18.3.1.40: f (formula); 18.3.1.4 and 18.18.11: c with t="e" (error).
-SPECIAL = re.compile(rb"""<(?:[\w.-]+:)?f[\s/>]|\st\s*=\s*["']e["']""")
+FORMULA = re.compile(rb"<f[\s/>]")
+PREFIXED_FORMULA = re.compile(rb"<[\w.-]+:f[\s/>]")
+ERROR_TYPE = (b'"e"', b"'e'")
 FAR_COLUMN = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{2,3})\d""")
 FAR_ROW = re.compile(rb"""\br\s*=\s*["'][A-Za-z]{0,3}(\d{6,})""")
 ROW_TAG = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
@@ -35,11 +37,19 @@ def survey(chunks: Iterator[bytes]) -> Survey:
     """Return the bounds of a sheet's XML; they may be too wide, never too narrow."""
     rows, columns, tags, is_special = NEAR_ROWS, NEAR_COLUMNS, 0, False
     for piece in _whole_tags(chunks):
-        is_special = is_special or SPECIAL.search(piece) is not None
+        is_special = is_special or _may_be_special(piece)
         columns = max([columns, *(column_number(name.decode()) for name in set(FAR_COLUMN.findall(piece)))])
         rows = max([rows, *(int(digits) for digits in set(FAR_ROW.findall(piece)))])
-        tags += sum(1 for _ in ROW_TAG.finditer(piece))
+        tags += len(ROW_TAG.findall(piece))
     return Survey(rows=max(rows, tags), columns=columns, is_special=is_special)
+
+
+def _may_be_special(piece: bytes) -> bool:
+    return (
+        FORMULA.search(piece) is not None
+        or any(quoted in piece for quoted in ERROR_TYPE)
+        or (b":f" in piece and PREFIXED_FORMULA.search(piece) is not None)
+    )
 
 
 def special_cells(chunks: Iterator[bytes]) -> tuple[dict[Position, str], dict[Position, str], list[Area]]:
@@ -88,25 +98,36 @@ class _Scan:
     shared: dict[str, str] = field(default_factory=dict)
     row: int = 0
     column: int = 0
+    reference: str | None = None
+    """Of the cell now read, until its place is asked for."""
     is_error: bool = False
     formula: dict[str, str] | None = None
     heard: list[str] | None = None
 
-    def start(self, element: Element) -> None:
-        attributes = element.attributes
-        if element.name == "row":
-            self.row = int(attributes["r"]) if attributes.get("r", "").isdecimal() else self.row + 1
-            self.column = 0
-        elif element.name == "c":
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "c":
             if "r" in attributes:
-                self.row, self.column = position(attributes["r"])
+                self.reference = attributes["r"]
             else:
-                self.column += 1
+                row, column = self.place
+                self.row, self.column = row, column + 1
             self.is_error = attributes.get("t") == "e"
-        elif element.name == "f":
+        elif name == "row":
+            row = self.place[0]
+            self.row = int(attributes["r"]) if attributes.get("r", "").isdecimal() else row + 1
+            self.column = 0
+        elif name == "f":
             self.formula, self.heard = attributes, []
-        elif element.name == "v" and self.is_error:
+        elif name == "v" and self.is_error:
             self.heard = []
+
+    @property
+    def place(self) -> Position:
+        """Where the cell now read stands."""
+        if self.reference is not None:
+            self.row, self.column = position(self.reference)
+            self.reference = None
+        return self.row, self.column
 
     def text(self, text: str) -> None:
         if self.heard is not None:
@@ -117,7 +138,7 @@ class _Scan:
             return
         heard, self.heard = "".join(self.heard), None
         if name == "v":
-            self.errors[self.row, self.column] = heard
+            self.errors[self.place] = heard
         elif self.formula is not None:
             self._keep(self.formula, heard)
             self.formula = None
@@ -128,9 +149,9 @@ class _Scan:
         if attributes.get("t") == "shared" and formula:
             self.shared[shared] = f"={formula} (shared)"
         elif attributes.get("t") == "shared":
-            self.formulas[self.row, self.column] = self.shared.get(shared, "= (shared)")
+            self.formulas[self.place] = self.shared.get(shared, "= (shared)")
             return
-        self.formulas[self.row, self.column] = f"={formula}"
+        self.formulas[self.place] = f"={formula}"
         if attributes.get("t") in ("array", "dataTable") and "ref" in attributes:
             first, _, last = attributes["ref"].partition(":")
             self.areas.append(Area(position(first), position(last or first), f"={formula}"))
