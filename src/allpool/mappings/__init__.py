@@ -1,0 +1,1 @@
+"""What the sources may say: dictionary, terminology, record types, and the mapping language."""
