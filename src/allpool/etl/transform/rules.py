@@ -257,14 +257,13 @@ def _records(
         pl.col("_row").cast(pl.Int64).alias("source_row"),
         pl.lit(rule.id).alias("rule"),
     )
+    rows = rows.with_columns(pl.lit(value).alias(name) for name, value in rule.fixed.items())
+    # what the source says of a fixed column (a drug not given) wins; the fixed value holds where it is silent
     rows = rows.with_columns(
-        *(pl.lit(value).alias(name) for name, value in rule.fixed.items()),
-        *(
-            series.alias(name)
-            for item in rule.fields
-            if not item.is_component and not item.is_specimen
-            for name, series in kept[item.name].columns.items()
-        ),
+        (series.fill_null(rule.fixed[name]) if name in rule.fixed else series).alias(name)
+        for item in rule.fields
+        if not item.is_component and not item.is_specimen
+        for name, series in kept[item.name].columns.items()
     )
     patient = uuid("patient", *scope)
     if rule.table == "patient":
