@@ -405,9 +405,9 @@ ROWS: dict[str, list[Row]] = {
 }
 
 
-def small_store() -> Engine:
-    """Return a store in memory that holds `ROWS`."""
-    engine = create_engine("sqlite://")
+def small_store(engine: Engine | None = None) -> Engine:
+    """Return a store that holds `ROWS`: in memory, or the empty one given."""
+    engine = engine or create_engine("sqlite://")
     Base.metadata.create_all(engine)
     with engine.begin() as connection:
         for table in published_tables():

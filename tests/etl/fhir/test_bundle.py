@@ -15,6 +15,7 @@ from allpool.errors import ConfigError
 from allpool.etl.fhir.bundle import export_bundles
 from allpool.etl.fhir.parser import parse, unread
 from allpool.models import Patient, published_tables, resource_classes
+from allpool.models.engine import connect
 from allpool.models.staging import ORDER, table_of
 from tests.etl.fhir.store import LINEAGE, ROWS, small_store
 from tests.fhir_checks import FALSE_ALARMS, PACKAGE, bundle_problems, resource_errors, validator
@@ -90,6 +91,13 @@ def test_again_gives_the_same_bytes(store: Engine, tmp_path: Path) -> None:
         assert len(content) == file.bytes
         assert content == (tmp_path / "2" / file.path.name).read_bytes()
     assert sorted(p.name for p in (tmp_path / "1").iterdir()) == ["900.bundle.json", "901.bundle.json"]
+
+
+def test_every_database_gives_the_same_bytes(store: Engine, store_url: str, tmp_path: Path) -> None:
+    engine = small_store(connect(store_url))
+    there = [file.sha256 for file in export_bundles(engine, tmp_path / "there")]
+    engine.dispose()
+    assert there == [file.sha256 for file in export_bundles(store, tmp_path / "here")]
 
 
 def test_the_bundle_is_ordered_whole_and_synthetic(store: Engine, tmp_path: Path) -> None:

@@ -17,15 +17,15 @@ Leaf = Callable[[Row], bytes]
 """Writes one value of a row as JSON; called only where the value is there."""
 
 
-def value_leaf(column: Column[Any], element: Element, index: int) -> Leaf:
-    """Return the leaf that writes a column which stands alone."""
+def value_leaf(column: Column[Any], element: Element, index: int) -> Leaf | int:
+    """Return the leaf that writes a column which stands alone; its position where JSON takes it as it is."""
     if element.type == "boolean":
         return lambda row: b"true" if row[index] else b"false"
     if element.type == "decimal":
         return lambda row: decimal(row[index])
     if element.type == "id" and isinstance(column.type, Integer):
         return lambda row: b'"%d"' % row[index]
-    return lambda row: orjson.dumps(row[index])
+    return index
 
 
 def reference_leaf(target: str, index: int) -> Leaf:

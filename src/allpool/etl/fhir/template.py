@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-import orjson
+from orjson import dumps
 
 from allpool.etl.fhir.leaves import Leaf, Row
 from allpool.models.paths import Step, steps
@@ -27,7 +27,7 @@ class Skeleton:
 
     def __init__(self) -> None:
         self.root: dict[str, Any] = {}
-        self.leaves: list[Leaf] = []
+        self.leaves: list[Leaf | int] = []
         self.parts: list[str] = []
 
     def constant(self, path: str | Sequence[Step], value: object) -> None:
@@ -35,8 +35,8 @@ class Skeleton:
         trail = steps(path) if isinstance(path, str) else path
         self._object(trail[:-1])[trail[-1].name] = value
 
-    def leaf(self, path: str | Sequence[Step], leaf: Leaf) -> None:
-        """Leave a gap at `path` for what `leaf` writes."""
+    def leaf(self, path: str | Sequence[Step], leaf: Leaf | int) -> None:
+        """Leave a gap at `path` for what `leaf` writes, or for the column at that position as it is."""
         self.constant(path, f"%%{len(self.leaves)}%%")
         self.leaves.append(leaf)
 
@@ -60,7 +60,7 @@ class Skeleton:
 
     def template(self) -> Template:
         """Return the template; nothing may be added after."""
-        return Template(orjson.dumps(_closed(self.root)), self.leaves, self.parts)
+        return Template(dumps(_closed(self.root)), self.leaves, self.parts)
 
 
 PART_GAPS: Final = 100_000
@@ -81,21 +81,26 @@ def _closed(node: Any) -> Any:
 class Template:
     """The chunks of constant text, with what goes between them."""
 
-    def __init__(self, text: bytes, leaves: Sequence[Leaf], parts: Sequence[str]) -> None:
+    def __init__(self, text: bytes, leaves: Sequence[Leaf | int], parts: Sequence[str]) -> None:
         chunks = _GAP.split(text)
         self._chunks: list[bytes] = chunks
+        self._plain: list[tuple[int, int]] = []
         self._leaves: list[tuple[int, Leaf]] = []
         self._parts: list[tuple[int, str]] = []
         for place in range(1, len(chunks), 2):
             gap = int(chunks[place])
             if gap >= PART_GAPS:
                 self._parts.append((place, parts[gap - PART_GAPS]))
+            elif isinstance(leaf := leaves[gap], int):
+                self._plain.append((place, leaf))
             else:
-                self._leaves.append((place, leaves[gap]))
+                self._leaves.append((place, leaf))
 
     def render(self, row: Row, parts: dict[str, bytes] | None = None) -> bytes:
         """Return the JSON of `row`; `parts` are the parts' own JSON, joined by commas, by table."""
         chunks = self._chunks.copy()
+        for place, index in self._plain:
+            chunks[place] = dumps(row[index])
         for place, leaf in self._leaves:
             chunks[place] = leaf(row)
         if parts:
