@@ -22,8 +22,11 @@ CODE_SYSTEMS: Mapping[str, str] = {
 
 
 def external_code(dictionary: Dictionary, element: str | None) -> tuple[str, str] | None:
-    """Return system URL and code of an element's first public code, or None."""
-    if element is None or not dictionary[element].code:
+    """Return system URL and code of an element's first verified public code, or None.
+
+    A code that nobody has verified against a public source stays in the dictionary and is not sent out.
+    """
+    if element is None:
         return None
-    first = dictionary[element].code[0]
-    return CODE_SYSTEMS.get(first.system, first.system), first.code
+    verified = [code for code in dictionary[element].code if code.status == "verified"]
+    return (CODE_SYSTEMS.get(verified[0].system, verified[0].system), verified[0].code) if verified else None

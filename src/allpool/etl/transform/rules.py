@@ -56,7 +56,7 @@ def apply_rule(
     for plan in rule.fields:
         _note(prepared, rule, plan, rows, readings[plan.name], ledger, entries)
     state = _state(rule, rows, readings)
-    _note_incomplete(prepared, rule, rows, state, ledger, entries)
+    _note_incomplete(prepared, rule, rows, readings, state, ledger, entries)
     good = rows.filter(state["made"])
     held = rows.filter(state["held"])
     for column in _read_columns(prepared, rule):
@@ -164,7 +164,9 @@ def _state(rule: RulePlan, rows: pl.DataFrame, readings: dict[str, Reading]) -> 
     any_fault = no
     for item in own:
         any_fault |= readings[item.name].error.is_not_null()
-    made = all_there & (tells if telling else yes)
+    # a row of the patient table introduces its patient, however little it says
+    introduces = rule.table == "patient" and not rule.when
+    made = all_there & (tells if telling and not introduces else yes)
     incomplete = ~all_there & ~faulty & extra
     return pl.DataFrame({"made": made, "incomplete": incomplete, "held": ~made & (any_fault | incomplete)})
 
@@ -173,6 +175,7 @@ def _note_incomplete(
     prepared: Prepared,
     rule: RulePlan,
     rows: pl.DataFrame,
+    readings: dict[str, Reading],
     state: pl.DataFrame,
     ledger: Ledger,
     entries: Entries,
@@ -182,7 +185,7 @@ def _note_incomplete(
     for item in rule.fields:
         if item.required and item.binding.column and not waiting.is_empty():
             column = prepared.actual(item.binding.column)
-            empty = waiting.filter(pl.col(column).is_null()) if column else waiting
+            empty = waiting.filter(~readings[item.name].filled.filter(state["incomplete"]))
             entries.cells(
                 prepared.source,
                 empty,
