@@ -1,4 +1,4 @@
-"""The walk: from a result to its subjects, resources and cells, and from a resource to the results it moves."""
+"""The walk from a result to its subjects, resources and cells, and from a resource to its results."""
 
 from __future__ import annotations
 
@@ -155,14 +155,15 @@ def _resources(connection: Connection, patient: str) -> Rows:
 
 def _endpoints(connection: Connection, id_: str) -> Rows:
     found: list[dict[str, Any]] = []
-    for table in (Adtte.__table__, Adrs.__table__):
+    for name in (Adtte.__tablename__, Adrs.__tablename__):
+        table = Base.metadata.tables[name]
         rows = _rows(
             connection,
             select(table.c.usubjid, table.c.paramcd, table.c.definition).where(
                 or_(table.c.srcid == id_, table.c.usubjid == id_)
             ),
         )
-        found += [{"table": table.name, **row} for row in rows]
+        found += [{"table": name, **row} for row in rows]
     return found
 
 

@@ -1,0 +1,51 @@
+"""allpool export: the store for other systems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from allpool.cli.options import config_options, json_option, open_config, show
+from allpool.errors import ExitCode
+
+
+@click.command()
+@config_options
+@click.option(
+    "--format", "kind", type=click.Choice(["bundle"]), default="bundle", help="FHIR R4 collection bundles."
+)
+@click.option("--study", metavar="S", help="Only this study.")
+@click.option(
+    "--out", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR"
+)
+@json_option
+def export(
+    config_file: Path | None, store_url: str | None, kind: str, study: str | None, folder: Path, as_json: bool
+) -> int:
+    """Write the store as FHIR R4 (4.0.1), one bundle per study.
+
+    Example: allpool export --format bundle --study 004 --out build/fhir
+    """
+    from allpool.etl.fhir.bundle import export_bundles
+    from allpool.models.engine import connect
+
+    engine = connect(open_config(config_file, store_url).store_url, read_only=True)
+    files = export_bundles(engine, folder, study=study)
+    rows = [
+        {
+            "file": str(item.path),
+            "study": item.study,
+            "resources": item.resources,
+            "bytes": item.bytes,
+        }
+        for item in files
+    ]
+    show(
+        f"FHIR R4 {kind}",
+        ("file", "study", "resources", "bytes"),
+        rows,
+        as_json=as_json,
+        right=("resources", "bytes"),
+    )
+    return int(ExitCode.OK)

@@ -1,0 +1,185 @@
+"""allpool nightly: every feed, then the pooled outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from allpool.cli.options import config_options, open_config
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from allpool.config import Consortium
+    from allpool.etl.feed import FeedResult, Watch
+    from allpool.etl.night import NightReport
+
+CELLS = ("read", "loaded", "unchanged", "quarantined", "ignored", "empty")
+
+
+@click.command()
+@config_options
+@click.option(
+    "--centre", "centres", multiple=True, metavar="C", help="Only the feeds of this centre (repeatable)."
+)
+@click.option("--engine", type=click.Choice(["local"]), default="local", help="Where the mapping runs.")
+@click.option("--dry-run", is_flag=True, help="Read, map and audit; change nothing that analysts see.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def nightly(
+    config_file: Path | None,
+    store_url: str | None,
+    centres: Sequence[str],
+    engine: str,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Run the night: read, map, stage, audit and publish every feed; then derive, analyse, report.
+
+    Example: allpool nightly --config examples/consortium/allpool.toml
+    """
+    from allpool.etl.night import run_night
+    from allpool.models.engine import connect
+
+    consortium = open_config(config_file, store_url)
+    store = connect(consortium.store_url)
+    make_ready(store)
+    with _watch(as_json) as watch:
+        report = run_night(
+            consortium,
+            store,
+            now=datetime.now(UTC),
+            watch=watch,
+            centres=centres,
+            dry_run=dry_run,
+            where=engine,
+            analyse=lambda at: _analyse(consortium, at),
+        )
+    if as_json:
+        click.echo(json.dumps(_plain(report), ensure_ascii=False, default=str))
+    else:
+        _print(consortium, report)
+    return int(report.exit_code)
+
+
+def make_ready(engine: Engine) -> None:
+    """Make the tables of a new store; of one that has tables, insist on this version's."""
+    from allpool import migrations
+
+    if migrations.current(engine) is None:
+        migrations.upgrade(engine)
+    migrations.require_current(engine)
+
+
+def _analyse(consortium: Consortium, engine: Engine) -> Any:
+    from allpool.analysis.night import analyse
+
+    plans = sorted(consortium.path(consortium.content.paths.plans).glob("*.yaml"))
+    return analyse(engine, plans=plans, output=consortium.output)
+
+
+@contextmanager
+def _watch(quiet: bool) -> Iterator[Watch]:
+    """Show how far the night is, on a terminal as a line that changes, elsewhere not at all."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+    with progress:
+        task = progress.add_task("the night begins", total=None)
+
+        class Shown:
+            def step(self, feed: str, name: str) -> None:
+                progress.update(task, description=f"{feed}: {name}")
+
+        yield Shown()
+
+
+def _print(consortium: Consortium, report: NightReport[Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    synthetic = " (SYNTHETIC patients)" if consortium.synthetic else ""
+    table = Table(
+        title=f"{consortium.name}{synthetic}: night {report.run}", title_justify="left", header_style="bold"
+    )
+    table.add_column("feed")
+    table.add_column("state")
+    for name in ("rows", *(f"cells {cell}" for cell in CELLS), "records", "waits", "s"):
+        table.add_column(name, justify="right")
+    for result in report.feeds:
+        table.add_row(*_line(result))
+    total = _totals(report.feeds)
+    table.add_section()
+    table.add_row("all", "", *total, style="bold")
+    console.print(table)
+    for result in report.feeds:
+        if result.message:
+            console.print(f"{result.feed}: {result.message}", style="yellow", markup=False)
+    if report.analysis is not None:
+        report.analysis.print(console)
+    waiting = sum(result.waiting for result in report.feeds)
+    if waiting:
+        console.print(f"{waiting} entries wait in quarantine: allpool quarantine list", markup=False)
+    console.print(
+        f"night {report.run}: {report.seconds:.1f} s, exit code {int(report.exit_code)}", markup=False
+    )
+
+
+def _line(result: FeedResult) -> list[str]:
+    accounts = result.accounts.values()
+    rows = sum(account.rows for account in accounts)
+    cells = [sum(getattr(account, name) for account in accounts) for name in CELLS]
+    counts = result.counts
+    changed = (
+        f"+{counts.inserted} ~{counts.updated} -{counts.retracted}" if result.status == "published" else ""
+    )
+    return [
+        result.feed,
+        result.status,
+        f"{rows:,}",
+        *(f"{count:,}" for count in cells),
+        changed,
+        f"{result.waiting:,}" if result.waiting else "",
+        f"{result.seconds:.1f}",
+    ]
+
+
+def _totals(results: Sequence[FeedResult]) -> list[str]:
+    accounts = [account for result in results for account in result.accounts.values()]
+    rows = sum(account.rows for account in accounts)
+    cells = [sum(getattr(account, name) for account in accounts) for name in CELLS]
+    waiting = sum(result.waiting for result in results)
+    seconds = sum(result.seconds for result in results)
+    return [f"{rows:,}", *(f"{count:,}" for count in cells), "", f"{waiting:,}", f"{seconds:.1f}"]
+
+
+def _plain(report: NightReport[Any]) -> dict[str, Any]:
+    feeds = []
+    for result in report.feeds:
+        line = asdict(result)
+        line["accounts"] = {name: asdict(account) for name, account in result.accounts.items()}
+        feeds.append(line)
+    analysis = report.analysis.rows() if report.analysis is not None else None
+    return {
+        "run": report.run,
+        "feeds": feeds,
+        "analysis": analysis,
+        "seconds": report.seconds,
+        "exit_code": int(report.exit_code),
+    }

@@ -1,0 +1,150 @@
+"""The night: every feed, one after another; what one costs, the others do not pay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from time import perf_counter
+from typing import Generic, TypeVar
+
+from sqlalchemy import Engine
+
+from allpool.config import Consortium, FeedSection
+from allpool.errors import AllpoolError, BrokenRuleError, ConfigError, ExitCode, StoreError
+from allpool.etl import operations
+from allpool.etl.audit import preload
+from allpool.etl.feed import FeedResult, Night, Watch, run_feed
+from allpool.etl.lock import locked
+from allpool.etl.publish import publish
+from allpool.etl.staging import clear, stage
+from allpool.etl.studies import FEED, load_studies, studies_hash, study_tables
+from allpool.mappings.compile import load_mapping, load_vocabulary
+from allpool.version import __version__
+
+SYNTHETIC = "HTEST"
+"""v3-ActReason: test health data."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class NightReport(Generic[Result]):
+    """What a night did."""
+
+    run: int
+    feeds: Sequence[FeedResult]
+    analysis: Result | None
+    seconds: float
+    exit_code: ExitCode
+
+
+def run_night(
+    consortium: Consortium,
+    engine: Engine,
+    *,
+    now: datetime,
+    watch: Watch,
+    centres: Collection[str] = (),
+    dry_run: bool = False,
+    where: str = "local",
+    analyse: Callable[[Engine], Result] | None = None,
+) -> NightReport[Result]:
+    """Run every feed of `consortium` (or those of `centres`), then `analyse`, and return the report.
+
+    `where` names the engine that the mapping runs on, for the record of the run. `now` is the time of the night; dates after it are in the future. Raises `StoreError` where the store is
+    locked or out of reach, `ConfigError` and `SecretError` where the night cannot start, `BrokenRuleError`
+    where a rule of the design does not hold.
+    """
+    began = perf_counter()
+    feeds = _chosen(consortium, centres)
+    key = consortium.pseudonym_key()
+    preload()
+    vocabulary = load_vocabulary()
+    with locked(engine, since=now):
+        with engine.begin() as connection:
+            run = operations.begin_run(connection, started_at=now, code_version=__version__, engine=where)
+        night = Night(
+            engine=engine,
+            run=run,
+            today=now.date(),
+            vocabulary=vocabulary,
+            key=key,
+            security=SYNTHETIC if consortium.synthetic else None,
+            settings={
+                "code": __version__,
+                "key": sha256(b"fingerprint" + key).hexdigest(),
+                "synthetic": str(consortium.synthetic),
+            },
+            dry_run=dry_run,
+            watch=watch,
+        )
+        results = [_studies(night, consortium)]
+        results += [_guarded(night, consortium, feed) for feed in feeds]
+        watch.step("analysis", "analyse")
+        analysis = analyse(engine) if analyse is not None and not dry_run else None
+        code = ExitCode.NEEDS_A_PERSON if any(result.needs_a_person for result in results) else ExitCode.OK
+        with engine.begin() as connection:
+            operations.end_run(connection, run=run, status=_status(code), finished_at=_later(now, began))
+    return NightReport(run, results, analysis, perf_counter() - began, code)
+
+
+def _status(code: ExitCode) -> str:
+    return "finished" if code is ExitCode.OK else "needs-a-person"
+
+
+def _later(now: datetime, began: float) -> datetime:
+    from datetime import timedelta
+
+    return now + timedelta(seconds=perf_counter() - began)
+
+
+def _chosen(consortium: Consortium, centres: Collection[str]) -> list[FeedSection]:
+    known = {feed.centre for feed in consortium.feeds} | {feed.id for feed in consortium.feeds}
+    unknown = sorted(set(centres) - {name for name in known if name})
+    if unknown:
+        raise ConfigError(
+            f"no feed of centre {', '.join(unknown)}; there are {', '.join(sorted(n for n in known if n))}"
+        )
+    return [feed for feed in consortium.feeds if not centres or {feed.centre, feed.id} & set(centres)]
+
+
+def _guarded(night: Night, consortium: Consortium, feed: FeedSection) -> FeedResult:
+    """Run one feed; an error that a person can act on costs this feed only."""
+    try:
+        mapping = load_mapping(
+            consortium.path(consortium.content.paths.mappings, feed.mapping), night.vocabulary
+        )
+        return run_feed(night, feed, consortium.path(feed.folder), mapping)
+    except (BrokenRuleError, StoreError):
+        raise
+    except AllpoolError as error:
+        result = FeedResult(feed=feed.id, status="failed", message=str(error))
+        if not night.dry_run:
+            with night.engine.begin() as connection:
+                operations.store_feed_run(connection, run=night.run, result=result)
+        return result
+
+
+def _studies(night: Night, consortium: Consortium) -> FeedResult:
+    """Publish the consortium's own studies and centres."""
+    folder = consortium.path(consortium.content.paths.studies)
+    night.watch.step(FEED, "publish")
+    mark = sha256((studies_hash(folder) + str(sorted(night.settings.items()))).encode()).hexdigest()
+    with night.engine.connect() as connection:
+        known = operations.feed_state(connection, FEED)
+    if known is not None and known.fingerprint == mark:
+        return FeedResult(feed=FEED, status="unchanged")
+    studies = load_studies(folder, night.vocabulary.terminology)
+    stage(night.engine, study_tables(studies, security=night.security))
+    with night.engine.begin() as connection:
+        published = publish(connection, feed=FEED, run=night.run, mode="snapshot")
+        result = FeedResult(feed=FEED, status="published", counts=published.total)
+        section = FeedSection(id=FEED, mapping="", folder=consortium.content.paths.studies)
+        operations.store_feed(connection, section, mapping="", fingerprint=mark, run=night.run)
+        operations.store_feed_run(connection, run=night.run, result=result)
+        if night.dry_run:
+            connection.rollback()
+    clear(night.engine)
+    return result
