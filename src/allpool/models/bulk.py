@@ -10,7 +10,7 @@ PostgreSQL: COPY, in the caller's transaction.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import polars as pl
 from sqlalchemy import JSON, Boolean, Date, Float, Integer, MetaData, String, Table, insert
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, CursorResult, Engine
 from sqlalchemy.schema import Column
 from sqlalchemy.sql import Select
 from sqlalchemy.types import TypeEngine
@@ -80,20 +80,37 @@ def append(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
 
 
 def read(connection: Connection, query: Select[Any]) -> pl.DataFrame:
-    """Return what `query` selects as a frame whose types are those of its columns, also where it has no row.
+    """Return what `query` selects as a frame of its columns' types, also where it has no row."""
+    schema = {str(column.key): _polars_type(column.type) for column in query.selected_columns}
+    raw = {name: _raw_type(kind, dialect=connection.dialect.name) for name, kind in schema.items()}
+    # SQLAlchemy sends the query; the driver's tuples go into the frame as they are, in half the time.
+    result = connection.execute(query)
+    parts = [
+        pl.DataFrame(rows, schema=raw, orient="row").select(
+            _from_raw(name, raw[name], kind) for name, kind in schema.items()
+        )
+        for rows in _fetched(result)
+    ]
+    return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
-    Rows are fetched in chunks, so that the memory needed is the frame's.
+
+def driver_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Yield the rows that `query` selects as the driver has them, at most `CHUNK_ROWS` at a time.
+
+    SQLite's driver has a date as ISO text and a boolean as 0 or 1.
     """
-    types = {str(column.key): _polars_type(column.type) for column in query.selected_columns}
-    parts = [pl.DataFrame(part, schema=types, orient="row") for part in chunks(connection, query)]
-    return pl.concat(parts) if parts else pl.DataFrame(schema=types)
+    if connection.dialect.name == "postgresql":  # whose plain cursor fetches the whole result at once
+        result = connection.execute(query, execution_options={"yield_per": CHUNK_ROWS})
+        yield from result.partitions()
+    else:
+        yield from _fetched(connection.execute(query))
 
 
-def chunks(connection: Connection, query: Select[Any]) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the rows that `query` selects, `CHUNK_ROWS` at a time, without holding more."""
-    result = connection.execute(query, execution_options={"yield_per": CHUNK_ROWS})
-    for part in result.partitions():
-        yield [tuple(row) for row in part]
+def _fetched(result: CursorResult[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    cursor = result.cursor
+    while cursor is not None and (rows := cursor.fetchmany(CHUNK_ROWS)):
+        yield rows
+    result.close()
 
 
 @contextmanager
@@ -127,7 +144,8 @@ def _ingest(engine: Engine, path: Path, frames: Mapping[Table, pl.DataFrame]) ->
             transaction.set_autocommit(False)
             for table, frame in frames.items():
                 stored = _stored(table, frame, dialect="sqlite")
-                cursor.adbc_ingest(table.name, stored.to_arrow(), mode="append")
+                for part in stored.iter_slices(CHUNK_ROWS):
+                    cursor.adbc_ingest(table.name, part.to_arrow(), mode="append")
             transaction.commit()
     except Error as error:
         raise StoreError(out_of_reach(engine.url, error)) from None
@@ -159,9 +177,10 @@ def _stored(table: Table, frame: pl.DataFrame, *, dialect: str) -> pl.DataFrame:
     unknown = sorted(set(frame.columns) - set(table.c.keys()))
     if unknown:
         raise BrokenRuleError(f"table {table.name} has no column {', '.join(unknown)}")
-    said = [name for name in frame.columns if frame[name].null_count() < frame.height]
-    kept = said or frame.columns[:1]
-    return frame.select(_as_stored(table.c[name], dialect=dialect) for name in kept)
+    # In the table's order, in which SQLAlchemy writes an insert's columns.
+    columns = [column for column in table.columns if column.name in frame.columns]
+    said = [column for column in columns if frame[column.name].null_count() < frame.height]
+    return frame.select(_as_stored(column, dialect=dialect) for column in said or columns[:1])
 
 
 def _as_stored(column: Column[Any], *, dialect: str) -> pl.Expr:
@@ -178,6 +197,21 @@ def _polars_type(kind: TypeEngine[Any]) -> pl.DataType:
         if isinstance(kind, sql):
             return polars
     raise BrokenRuleError(f"no frame type is known for the column type {kind!r}")
+
+
+def _raw_type(kind: pl.DataType, *, dialect: str) -> pl.DataType:
+    """Return the type in which the driver hands over a column of type `kind`."""
+    if dialect == "sqlite" and kind == pl.Boolean():
+        return pl.Int64()
+    if dialect == "sqlite" and kind == pl.Date():
+        return pl.String()
+    return kind
+
+
+def _from_raw(name: str, raw: pl.DataType, kind: pl.DataType) -> pl.Expr:
+    if kind == pl.Date() and raw == pl.String():
+        return pl.col(name).str.to_date("%Y-%m-%d")
+    return pl.col(name).cast(kind)
 
 
 def _sql_type(kind: pl.DataType) -> TypeEngine[Any]:
