@@ -139,8 +139,9 @@ class _Checks:
         table = Base.metadata.tables[moment.table]
         if f"{moment.time}_date" not in table.c:
             _fail(document, (*at, "time"), f"table {moment.table} has no partial date '{moment.time}'")
-        if moment.flag is not None and moment.flag not in table.c:
-            _fail(document, (*at, "flag"), f"table {moment.table} has no column '{moment.flag}'")
+        for word, column in (("flag", moment.flag), ("unless", moment.unless)):
+            if column is not None and column not in table.c:
+                _fail(document, (*at, word), f"table {moment.table} has no column '{column}'")
         if (moment.element is None) == ("data_element" in table.c):
             _fail(
                 document,
@@ -150,6 +151,8 @@ class _Checks:
         if moment.codes and moment.table != "observation":
             _fail(document, (*at, "codes"), "`codes` are those of an observation's value")
         self.elements(document, (*at, "elements"), moment.elements)
+        if moment.told is not None:
+            self.elements(document, (*at, "told"), [moment.told.element])
         if moment.element is not None:
             self.elements(document, (*at, "element"), [moment.element])
             self.codes(document, (*at, "codes"), moment.codes, self.dictionary[moment.element].codes)

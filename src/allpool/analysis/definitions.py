@@ -18,6 +18,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 Precision = Literal["day", "month", "year"]
 
 
+class Told(Frozen):
+    """An observation that says that a moment happened, without saying when."""
+
+    element: str
+    codes: Many
+
+
 class Moment(Frozen):
     """Something that can be dated: where it stands in the tables, and which elements it needs.
 
@@ -37,8 +44,12 @@ class Moment(Frozen):
     """Codes of `value_concept`; none means any."""
     course: int | None = None
     """Only rows of this course, or of no numbered one."""
+    unless: str | None = None
+    """Boolean column that says that a row is something else (a transplant before this treatment)."""
     flag: str | None = None
     """Boolean column that says it happened where no time is known."""
+    told: Told | None = None
+    """An observation that says so."""
     anchor: str | None = None
     elements: Many
     take: Literal["first", "last"] = "first"

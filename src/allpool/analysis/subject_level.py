@@ -32,10 +32,7 @@ def read_subjects(connection: Connection) -> pl.DataFrame:
     patient = read(
         connection,
         "patient",
-        [
-            *("id", "gender", "birth_date", "birth_precision", "deceased_boolean"),
-            *("deceased_date", "deceased_offset_days"),
-        ],
+        ["id", "gender", "birth_date", "birth_precision"],
     )
     return (
         subject.rename(
@@ -75,7 +72,8 @@ def subject_level(
     frame = frame.join(values, on="usubjid", how="left", maintain_order="left")
     born = pl.when(pl.col("birth_precision").fill_null("day") == "day").then(pl.col("birth_date"))
     age = (pl.col("trtsdt") - born).dt.total_days() / DAYS_PER_YEAR
-    dated = pl.col("deceased_date").is_not_null() | pl.col("deceased_offset_days").is_not_null()
+    dead = timeline.state("death").filter("happened").select("usubjid", pl.lit("Y").alias("dthfl"))
+    frame = frame.join(dead, on="usubjid", how="left", maintain_order="left")
     enrolled = pl.when(pl.col("period_start_precision").fill_null("day").is_in(["day", "second"]))
     return frame.select(
         "studyid",
@@ -93,7 +91,7 @@ def subject_level(
         pl.col("disease_status_at_start").alias("disease_status"),
         "ph_status",
         "evaluable_response",
-        pl.when(dated | pl.col("deceased_boolean").fill_null(False)).then(pl.lit("Y")).alias("dthfl"),
+        "dthfl",
         "baseline",
     )
 

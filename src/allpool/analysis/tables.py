@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Boolean, Connection, Date, Float, Integer, Select, Table, column, select, table
+from sqlalchemy import Boolean, Connection, Date, Float, Integer, Table, column, select, table
 
 from allpool.models import Base
 from allpool.models.bulk import append
@@ -20,7 +20,7 @@ def read(
     Rows are fetched raw from the driver: the ORM's row objects would cost five times the query.
     """
     own: Table = Base.metadata.tables[name]
-    query: Select[Any] = select(*(column(part) for part in columns)).select_from(table(name))
+    query: Any = select(*(column(part) for part in columns)).select_from(table(name))
     if elements is not None:
         query = query.where(column("data_element").in_(sorted(elements)))
     result = connection.execute(query)

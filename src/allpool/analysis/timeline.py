@@ -57,6 +57,7 @@ def build_timeline(
 ) -> Timeline:
     """Read the moments of `subjects` (usubjid, patient_id) from the resource tables."""
     rows = pl.concat([_occurrences(connection, subjects, own) for own in _by_source(moments)])
+    rows = pl.concat([rows, _told(connection, subjects, moments, dated=rows)])
     waiting = _waiting(connection, subjects, moments, dictionary)
     undated = (
         rows.filter(pl.col("clock").is_null())
@@ -94,7 +95,7 @@ def _occurrences(
         "value_concept": table == "observation",
         "course_number": table in ("observation", "medication_administration"),
     }
-    flags = sorted({moment.flag for moment in moments.values() if moment.flag})
+    flags = sorted({flag for moment in moments.values() for flag in (moment.flag, moment.unless) if flag})
     columns = [name for name, there in extra.items() if there]
     columns += [*flags, *dict.fromkeys((who, "id")), date, precision, offset, anchor]
     elements = {moment.element for moment in moments.values() if moment.element}
@@ -126,6 +127,35 @@ def _occurrences(
     return pl.concat([calendar, relative, undated])
 
 
+def _told(
+    connection: Connection, subjects: pl.DataFrame, moments: Mapping[str, Moment], *, dated: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the moments that an observation says happened, for subjects with no time of them."""
+    parts = [dated.clear()]
+    for name, moment in moments.items():
+        if moment.told is None:
+            continue
+        rows = read(
+            connection, "observation", ["id", "subject_id", "value_concept"], elements=[moment.told.element]
+        )
+        known = dated.filter(pl.col("moment") == name)
+        parts.append(
+            rows.filter(pl.col("value_concept").is_in(moment.told.codes))
+            .join(subjects, left_on="subject_id", right_on="patient_id")
+            .join(known, on="usubjid", how="anti")
+            .select(
+                pl.lit(name).alias("moment"),
+                "usubjid",
+                pl.lit("observation").alias("srcdom"),
+                pl.col("id").alias("srcid"),
+                pl.lit(None, dtype=pl.String).alias("clock"),
+                pl.lit(None, dtype=pl.Float64).alias("day"),
+                pl.lit(0, dtype=pl.Int8).alias("coarse"),
+            )
+        )
+    return pl.concat(parts)
+
+
 def _of_moment(frame: pl.DataFrame, name: str, moment: Moment) -> pl.DataFrame:
     """Return the rows that are this moment; a row without time counts only if it says that it happened."""
     keep = pl.lit(True)
@@ -135,6 +165,8 @@ def _of_moment(frame: pl.DataFrame, name: str, moment: Moment) -> pl.DataFrame:
         keep &= pl.col("value_concept").is_in(moment.codes)
     if moment.course is not None:
         keep &= pl.col("course_number").is_null() | (pl.col("course_number") == moment.course)
+    if moment.unless is not None:
+        keep &= ~pl.col(moment.unless).fill_null(False)
     if moment.table in ("patient", "research_subject"):
         timed = (
             pl.col(f"{moment.time}_date").is_not_null() | pl.col(f"{moment.time}_offset_days").is_not_null()

@@ -1,0 +1,143 @@
+"""The store as an analyst opens it: read only, frames in Pandas, cohorts by name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.exc import DBAPIError
+
+from allpool.analysis.catalogue import Catalogue, load_catalogue
+from allpool.analysis.cohorts import Cohort, DerivedTables, cohort_of
+from allpool.errors import AnalysisError, StoreError
+from allpool.models import Adae, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, Release
+from allpool.models.engine import connect
+
+if TYPE_CHECKING:
+    from allpool.analysis.definitions import Population
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store opened for reading; `release` is the frozen cut it was opened at, if any."""
+
+    engine: Engine
+    catalogue: Catalogue
+    release: str | None = None
+
+    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Return what a query selects; `:name` in it is taken from `parameters`.
+
+        The connection is read only. `AnalysisError` for a statement that changes anything or is not SQL.
+        """
+        _check_query(query)
+        with self.engine.connect() as connection:
+            try:
+                return pd.read_sql_query(text(query), connection, params=dict(parameters or {}))
+            except DBAPIError as error:
+                raise AnalysisError(_plain(error)) from None
+
+    def subjects(self) -> pd.DataFrame:
+        """Return adsl: one row per subject and study, `baseline` as a mapping."""
+        return self.tables.adsl.copy()
+
+    def responses(self) -> pd.DataFrame:
+        """Return adrs: one row per subject, response endpoint and definition."""
+        return self.tables.adrs.copy()
+
+    def times_to_event(self) -> pd.DataFrame:
+        """Return adtte: one row per subject, time-to-event endpoint and definition; `aval` in days."""
+        return self.tables.adtte.copy()
+
+    def adverse_events(self) -> pd.DataFrame:
+        """Return adae: one row per adverse event."""
+        with self.engine.connect() as connection:
+            return _frame(connection, Adae)
+
+    def mrd(self) -> pd.DataFrame:
+        """Return admrd: one row per MRD measurement, `aval` as a fraction of cells."""
+        with self.engine.connect() as connection:
+            return _frame(connection, Admrd)
+
+    def cohort(self, population: str | Population, *, studies: Sequence[str] | None = None) -> Cohort:
+        """Return the subjects of a population, by name or as an object, in some studies or all."""
+        return cohort_of(self.tables, self.catalogue, population, studies=studies)
+
+    @cached_property
+    def tables(self) -> DerivedTables:
+        """The derived tables as they were when first asked for."""
+        with self.engine.connect() as connection:
+            return read_derived(connection)
+
+
+def open_store(url: str, *, release: str | None = None) -> Store:
+    """Open a store for reading, now or at a frozen release.
+
+    Raises `ConfigError` for a URL that names no store, `StoreError` for one out of reach or for a release that
+    does not exist or that the store has moved on from.
+    """
+    engine = connect(url, read_only=True)
+    if release is not None:
+        with engine.connect() as connection:
+            check_release(connection, release)
+    return Store(engine, load_catalogue(), release)
+
+
+def check_release(connection: Connection, name: str) -> None:
+    """Refuse a release that does not exist, or after which the tables were changed by a later run."""
+    known = {row.name: row.run for row in connection.execute(select(Release.name, Release.run))}
+    if name not in known:
+        raise StoreError(f"there is no release '{name}'; there are: {', '.join(sorted(known)) or 'none'}")
+    changed = connection.execute(
+        text(
+            "SELECT max(run) FROM feed_run WHERE status = 'published' AND inserted + updated + retracted > 0"
+        )
+    ).scalar()
+    if changed is not None and changed > known[name]:
+        raise StoreError(
+            f"the store has changed since release '{name}' (run {known[name]}, last change in run {changed}); "
+            "its stored results stay in analysis_result, but its subjects can no longer be read"
+        )
+
+
+def read_derived(connection: Connection) -> DerivedTables:
+    """Return adsl, adrs and adtte as frames, rows in the order of their keys."""
+    adsl = _frame(connection, Adsl)
+    known = [value if isinstance(value, dict) else json.loads(value or "{}") for value in adsl["baseline"]]
+    adsl["baseline"] = pd.Series(known, index=adsl.index, dtype=object)
+    adsl["synthetic"] = adsl["synthetic"].astype(bool)
+    return DerivedTables(adsl, _frame(connection, Adrs), _frame(connection, Adtte))
+
+
+def last_run(connection: Connection) -> int | None:
+    """Return the number of the last night, if there was one."""
+    return connection.execute(select(EtlRun.run).order_by(EtlRun.run.desc()).limit(1)).scalar()
+
+
+def _frame(connection: Connection, table: type[Base]) -> pd.DataFrame:
+    own = table.__table__
+    keys = list(own.primary_key)
+    frame = pd.read_sql_query(select(own).order_by(*keys), connection)
+    return frame.astype({name: object for name in frame.columns if frame[name].isna().all()})
+
+
+def _check_query(query: str) -> None:
+    """Refuse what is not one query: the read-only connection could be told to write by another statement."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"|--[^\n]*", "", query).strip().removesuffix(";")
+    words = bare.split(None, 1)
+    if not words or words[0].lower() not in ("select", "with", "values", "explain") or ";" in bare:
+        raise AnalysisError("`sql` takes one SELECT; the store is open for reading only")
+
+
+def _plain(error: DBAPIError) -> str:
+    """Say what is wrong with a statement, without what its rows say."""
+    message = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
+    if "readonly" in message or "read-only" in message:
+        return "the store is open for reading only; data change through the night alone"
+    return f"the statement was refused: {message}"
