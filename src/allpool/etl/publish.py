@@ -182,7 +182,8 @@ class _Publication:
         names = [column.key for column in rows.selected_columns]
         statement = dialect.insert(self.table).from_select(names, rows)
         # No ORDER BY: staging stores rows in the order of their ids; to sort them again costs a third more.
-        return self.connection.execute(statement.on_conflict_do_nothing(index_elements=["id"])).rowcount
+        statement = statement.on_conflict_do_nothing(index_elements=["id"])
+        return self.connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
     def _find_conflicts(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Say of rows whose id another feed holds whether the two say the same."""
