@@ -15,8 +15,10 @@ import click
 from allpool.cli.options import config_options, open_config
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from sqlalchemy import Engine
 
+    from allpool.analysis.night import Headline
     from allpool.config import Consortium
     from allpool.etl.feed import FeedResult, Watch
     from allpool.etl.night import NightReport
@@ -131,14 +133,35 @@ def _print(consortium: Consortium, report: NightReport[Any]) -> None:
     for result in report.feeds:
         if result.message:
             console.print(f"{result.feed}: {result.message}", style="yellow", markup=False)
-    if report.analysis is not None:
-        report.analysis.print(console)
+    if report.analysis:
+        _print_results(console, report.analysis, synthetic)
     waiting = sum(result.waiting for result in report.feeds)
     if waiting:
         console.print(f"{waiting} entries wait in quarantine: allpool quarantine list", markup=False)
     console.print(
         f"night {report.run}: {report.seconds:.1f} s, exit code {int(report.exit_code)}", markup=False
     )
+
+
+def _print_results(console: Console, found: Sequence[Headline], synthetic: str) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"results{synthetic}", title_justify="left", header_style="bold")
+    for name, side in (("question", "left"), ("group", "left"), ("", "left"), ("value", "right")):
+        table.add_column(name, justify="right" if side == "right" else "left")
+    table.add_column("95 % interval")
+    table.add_column("n", justify="right")
+    step = None
+    for line in found:
+        if line.step != step:
+            table.add_section()
+        question = line.question if line.step != step else ""
+        step = line.step
+        what = f"{line.statistic} {line.at}".strip()
+        table.add_row(
+            question, line.group, what, line.value, line.interval, "" if line.n is None else str(line.n)
+        )
+    console.print(table)
 
 
 def _line(result: FeedResult) -> list[str]:
@@ -175,7 +198,7 @@ def _plain(report: NightReport[Any]) -> dict[str, Any]:
         line = asdict(result)
         line["accounts"] = {name: asdict(account) for name, account in result.accounts.items()}
         feeds.append(line)
-    analysis = report.analysis.rows() if report.analysis is not None else None
+    analysis = [asdict(line) for line in report.analysis] if report.analysis is not None else None
     return {
         "run": report.run,
         "feeds": feeds,

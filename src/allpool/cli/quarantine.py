@@ -34,7 +34,7 @@ def list_(
 
     Example: allpool quarantine list --centre brno
     """
-    from allpool.etl.quarantined import counts
+    from allpool.etl.quarantine import counts
 
     with _connection(config_file, store_url) as connection:
         rows = counts(connection, centre=centre, run=run)
@@ -54,7 +54,7 @@ def show_(
 
     Example: allpool quarantine show --centre brno
     """
-    from allpool.etl.quarantined import entries
+    from allpool.etl.quarantine import entries
 
     with _connection(config_file, store_url) as connection:
         rows = entries(connection, centre=centre, run=run)
@@ -77,7 +77,7 @@ def export_(
 
     Example: allpool quarantine export --centre brno --out brno.csv
     """
-    from allpool.etl.quarantined import WHOLE, entries
+    from allpool.etl.quarantine import WHOLE, entries
 
     with _connection(config_file, store_url) as connection:
         rows = entries(connection, centre=centre, run=run, values=True)

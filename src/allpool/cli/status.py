@@ -18,12 +18,12 @@ def status(config_file: Path | None, store_url: str | None, as_json: bool) -> in
 
     Example: allpool status --config examples/consortium/allpool.toml
     """
-    from allpool.etl.operations import feed_overview
+    from allpool.etl.operations import overview
     from allpool.models.engine import connect
 
     engine = connect(open_config(config_file, store_url).store_url, read_only=True)
     with engine.connect() as connection:
-        rows = feed_overview(connection)
+        rows = overview(connection)
     columns = ("feed", "run", "status", "inserted", "updated", "unchanged", "retracted", "waiting", "message")
     show("feeds", columns, rows, as_json=as_json, right=columns[3:8])
     return int(ExitCode.NEEDS_A_PERSON if any(row["waiting"] for row in rows) else ExitCode.OK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +11,7 @@ import polars as pl
 
 from allpool.config import FeedSection
 from allpool.errors import SourceError
+from allpool.etl.operations import SourceFileEntry
 from allpool.etl.readers import (
     FileFacts,
     ReadOptions,
@@ -94,22 +95,21 @@ def source_file_id(feed: str, facts: FileFacts, source: str) -> str:
     return sha256(named.encode()).hexdigest()[:16]
 
 
-def source_file_rows(delivery: Delivery, *, feed: str, run: int) -> Sequence[dict[str, object]]:
-    """Return the rows of `source_file` for what was read."""
+def source_files(delivery: Delivery, feed: str) -> list[SourceFileEntry]:
+    """Return what was read as entries of the table `source_file`."""
     return [
-        {
-            "id": file.frame.id,
-            "feed": feed,
-            "source": file.frame.source,
-            "path": file.facts.path,
-            "sheet": file.facts.sheet,
-            "sha256": file.facts.sha256,
-            "encoding": file.facts.encoding,
-            "bytes": file.facts.bytes,
-            "rows": file.frame.frame.height,
-            "columns": list(file.frame.columns),
-            "first_run": run,
-        }
+        SourceFileEntry(
+            id=file.frame.id,
+            feed=feed,
+            source=file.frame.source,
+            path=file.facts.path,
+            sheet=file.facts.sheet,
+            sha256=file.facts.sha256,
+            encoding=file.facts.encoding,
+            bytes=file.facts.bytes,
+            rows=file.frame.frame.height,
+            columns=list(file.frame.columns),
+        )
         for file in delivery.files
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -15,7 +15,7 @@ from allpool.config import Consortium, FeedSection
 from allpool.errors import AllpoolError, BrokenRuleError, ConfigError, ExitCode, StoreError
 from allpool.etl import operations
 from allpool.etl.audit import preload
-from allpool.etl.feed import FeedResult, Night, Watch, run_feed
+from allpool.etl.feed import FeedResult, Night, Watch, record_result, run_feed
 from allpool.etl.lock import locked
 from allpool.etl.publish import publish
 from allpool.etl.staging import clear, stage
@@ -53,9 +53,10 @@ def run_night(
 ) -> NightReport[Result]:
     """Run every feed of `consortium` (or those of `centres`), then `analyse`, and return the report.
 
-    `where` names the engine that the mapping runs on, for the record of the run. `now` is the time of the night; dates after it are in the future. Raises `StoreError` where the store is
-    locked or out of reach, `ConfigError` and `SecretError` where the night cannot start, `BrokenRuleError`
-    where a rule of the design does not hold.
+    `where` names the engine that the mapping runs on, for the record of the run. `now` is the time of the
+    night; dates after it are in the future. Raises `StoreError` where the store is locked or out of reach,
+    `ConfigError` and `SecretError` where the night cannot start, `BrokenRuleError` where a rule of the design
+    does not hold.
     """
     began = perf_counter()
     feeds = _chosen(consortium, centres)
@@ -64,7 +65,8 @@ def run_night(
     vocabulary = load_vocabulary()
     with locked(engine, since=now):
         with engine.begin() as connection:
-            run = operations.begin_run(connection, started_at=now, code_version=__version__, engine=where)
+            run = operations.start_run(connection, started_at=now, code_version=__version__, engine=where)
+            operations.register_feeds(connection, [_entry(feed) for feed in (CONSORTIUM, *consortium.feeds)])
         night = Night(
             engine=engine,
             run=run,
@@ -86,17 +88,25 @@ def run_night(
         analysis = analyse(engine) if analyse is not None and not dry_run else None
         code = ExitCode.NEEDS_A_PERSON if any(result.needs_a_person for result in results) else ExitCode.OK
         with engine.begin() as connection:
-            operations.end_run(connection, run=run, status=_status(code), finished_at=_later(now, began))
+            operations.finish_run(connection, run=run, status=_status(code), finished_at=_later(now, began))
     return NightReport(run, results, analysis, perf_counter() - began, code)
 
 
-def _status(code: ExitCode) -> str:
+CONSORTIUM = FeedSection(id=FEED, mapping="", folder="")
+"""The consortium's own study files, as a feed."""
+
+
+def _entry(feed: FeedSection) -> operations.FeedEntry:
+    return operations.FeedEntry(
+        id=feed.id, study=feed.study, centre=feed.centre, mapping=feed.mapping, mode=feed.mode
+    )
+
+
+def _status(code: ExitCode) -> operations.RunStatus:
     return "finished" if code is ExitCode.OK else "needs-a-person"
 
 
 def _later(now: datetime, began: float) -> datetime:
-    from datetime import timedelta
-
     return now + timedelta(seconds=perf_counter() - began)
 
 
@@ -123,7 +133,7 @@ def _guarded(night: Night, consortium: Consortium, feed: FeedSection) -> FeedRes
         result = FeedResult(feed=feed.id, status="failed", message=str(error))
         if not night.dry_run:
             with night.engine.begin() as connection:
-                operations.store_feed_run(connection, run=night.run, result=result)
+                record_result(connection, night.run, result)
         return result
 
 
@@ -133,17 +143,16 @@ def _studies(night: Night, consortium: Consortium) -> FeedResult:
     night.watch.step(FEED, "publish")
     mark = sha256((studies_hash(folder) + str(sorted(night.settings.items()))).encode()).hexdigest()
     with night.engine.connect() as connection:
-        known = operations.feed_state(connection, FEED)
-    if known is not None and known.fingerprint == mark:
+        known = operations.fingerprint(connection, FEED)
+    if known == mark:
         return FeedResult(feed=FEED, status="unchanged")
     studies = load_studies(folder, night.vocabulary.terminology)
     stage(night.engine, study_tables(studies, security=night.security))
     with night.engine.begin() as connection:
         published = publish(connection, feed=FEED, run=night.run, mode="snapshot")
         result = FeedResult(feed=FEED, status="published", counts=published.total)
-        section = FeedSection(id=FEED, mapping="", folder=consortium.content.paths.studies)
-        operations.store_feed(connection, section, mapping="", fingerprint=mark, run=night.run)
-        operations.store_feed_run(connection, run=night.run, result=result)
+        operations.remember_fingerprint(connection, feed=FEED, fingerprint=mark, run=night.run)
+        record_result(connection, night.run, result)
         if night.dry_run:
             connection.rollback()
     clear(night.engine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import Field, asdict, dataclass
+from dataclasses import Field, asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, Protocol
 
@@ -182,6 +182,47 @@ def rules_of_sources(connection: Connection, *, feed: str, sources: Collection[s
 def record_quality(connection: Connection, results: Sequence[QualityResultEntry]) -> None:
     """Write down what the audit's rules found."""
     _put(connection, _TABLES["quality_result"], results)
+
+
+def last_cells(connection: Connection, feed: str) -> dict[str, CellAccountEntry]:
+    """Return the accounts of the feed's latest accounted run, by file (and sheet) as a person names it."""
+    cells, files = _TABLES["cell_account"], _TABLES["source_file"]
+    latest = select(func.max(cells.c.run)).where(cells.c.feed == feed).scalar_subquery()
+    query = (
+        select(cells, files.c.path, files.c.sheet)
+        .join(files, files.c.id == cells.c.source_file)
+        .where(cells.c.feed == feed, cells.c.run == latest)
+        .order_by(files.c.path, files.c.sheet)
+    )
+    names = [item.name for item in fields(CellAccountEntry)]
+    return {
+        file_name(row.path, row.sheet): CellAccountEntry(**{name: getattr(row, name) for name in names})
+        for row in connection.execute(query)
+    }
+
+
+def file_name(path: str, sheet: str | None) -> str:
+    """Return how a person names a file, or a sheet of a workbook."""
+    return f"{path} [{sheet}]" if sheet else path
+
+
+def overview(connection: Connection) -> list[dict[str, Any]]:
+    """Return the latest run of each feed, with what it moved and what waits."""
+    runs, waiting = _TABLES["feed_run"], _TABLES["quarantine"]
+    latest = select(runs.c.feed, func.max(runs.c.run).label("run")).group_by(runs.c.feed).subquery()
+    open_ = (
+        select(waiting.c.feed, func.count().label("waiting"))
+        .where(waiting.c.status == "open")
+        .group_by(waiting.c.feed)
+        .subquery()
+    )
+    query = (
+        select(runs, func.coalesce(open_.c.waiting, 0).label("waiting"))
+        .join(latest, (latest.c.feed == runs.c.feed) & (latest.c.run == runs.c.run))
+        .outerjoin(open_, open_.c.feed == runs.c.feed)
+        .order_by(runs.c.feed)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]
 
 
 class _Entry(Protocol):

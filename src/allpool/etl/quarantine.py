@@ -1,10 +1,10 @@
-"""The quarantine in the store: what waits, since when, and what was mended."""
+"""The quarantine in the store: what waits, since when, what was mended, and how to ask for it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import polars_hash as plh
@@ -72,6 +72,12 @@ def record(
     return Recorded(new=seen.height - again, again=again, mended=mended, unread=int(left or 0))
 
 
+def open_entries(connection: Connection, feed: str) -> int:
+    """Return how many entries of `feed` wait."""
+    waiting = and_(QUARANTINE.c.feed == feed, QUARANTINE.c.status == "open")
+    return int(connection.scalar(select(func.count()).select_from(QUARANTINE).where(waiting)) or 0)
+
+
 def with_ids(entries: pl.DataFrame) -> pl.DataFrame:
     """Return `entries` with their id: SHA-256 over the identity's parts, each with its length in bytes.
 
@@ -94,3 +100,47 @@ def _of_files(paths: Collection[str]) -> ColumnElement[bool]:
     """Return the condition that an entry tells of a cell, row or column of one of `paths`."""
     within = QUARANTINE.c.scope.not_in(["file", WHOLE_FEED])
     return and_(QUARANTINE.c.file.in_(sorted(paths)), or_(within, QUARANTINE.c.scope.is_(None)))
+
+
+PLACE: Final = ("feed", "centre", "file", "sheet", "row", "column", "scope", "rule", "severity", "expected")
+"""Where and why; no value."""
+WHOLE: Final = ("id", *PLACE, "value", "record", "element", "status", "first_run", "last_run")
+
+
+def counts(
+    connection: Connection, *, centre: str | None = None, run: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the number of open entries by feed, rule, file and column."""
+    table = Quarantine
+    query: Any = (
+        select(table.feed, table.rule, table.file, table.sheet, table.column, func.count().label("entries"))
+        .where(table.status == "open")
+        .group_by(table.feed, table.rule, table.file, table.sheet, table.column)
+        .order_by(table.feed, func.count().desc(), table.rule, table.file, table.column)
+    )
+    return _rows(connection, _narrowed(query, centre, run))
+
+
+def entries(
+    connection: Connection, *, centre: str | None = None, run: int | None = None, values: bool = False
+) -> list[dict[str, Any]]:
+    """Return the open entries one by one; `values` adds what the cells said, for the centre's own eyes."""
+    names = WHOLE if values else tuple(name for name in WHOLE if name != "value")
+    query: Any = (
+        select(*(QUARANTINE.c[name] for name in names))
+        .where(Quarantine.status == "open")
+        .order_by(Quarantine.feed, Quarantine.file, Quarantine.sheet, Quarantine.row, Quarantine.column)
+    )
+    return _rows(connection, _narrowed(query, centre, run))
+
+
+def _narrowed(query: Any, centre: str | None, run: int | None) -> Any:
+    if centre is not None:
+        query = query.where((Quarantine.centre == centre) | (Quarantine.feed == centre))
+    if run is not None:
+        query = query.where(Quarantine.first_run <= run, Quarantine.last_run >= run)
+    return query
+
+
+def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(query)]

@@ -1,0 +1,324 @@
+"""One feed, one transaction: read, map, stage, audit, publish, account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import Final, Literal, Protocol
+
+import polars as pl
+from sqlalchemy import Engine, select
+from sqlalchemy.engine import Connection
+
+from allpool.config import FeedSection
+from allpool.errors import BrokenRuleError
+from allpool.etl import operations, quarantine
+from allpool.etl.audit import Audited, audit, withdraw
+from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
+from allpool.etl.publish import Counts, Published, publish
+from allpool.etl.staging import clear, stage
+from allpool.etl.transform.ledger import Account, Verdict
+from allpool.etl.transform.source import Scene
+from allpool.etl.transform.transform import Harmonised, transform
+from allpool.etl.waiting import audit_findings, waiting
+from allpool.mappings.compile import Vocabulary
+from allpool.mappings.plan import CompiledMapping
+from allpool.models import Patient
+
+VERDICTS: Final = {
+    "inserted": Verdict.LOADED,
+    "updated": Verdict.LOADED,
+    "unchanged": Verdict.UNCHANGED,
+    "conflict": Verdict.HELD,
+}
+"""What publishing made of a row -> verdict on the cells behind it."""
+
+Status = Literal["published", "unchanged", "blocked", "failed"]
+
+
+@dataclass(frozen=True)
+class FeedResult:
+    """What one night did with one feed."""
+
+    feed: str
+    status: Status
+    message: str | None = None
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    """File (and sheet) -> account of its cells."""
+    counts: Counts = field(default_factory=Counts)
+    waiting: int = 0
+    """Open entries in quarantine."""
+    warnings: int = 0
+    """Failed rules of the audit that only warn."""
+    seconds: float = 0.0
+    steps: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by step."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether something waits for somebody to look at it."""
+        return self.status in ("blocked", "failed") or self.waiting > 0
+
+
+class Watch(Protocol):
+    """Told how far the night is; a progress bar, or nothing."""
+
+    def step(self, feed: str, name: str) -> None:
+        """Say that `feed` has come to the step `name`."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """What all feeds of one night share."""
+
+    engine: Engine
+    run: int
+    today: date
+    vocabulary: Vocabulary
+    key: bytes
+    security: str | None
+    settings: Mapping[str, str]
+    """What decides a feed's outcome beside its files and mapping: code version, key's fingerprint."""
+    dry_run: bool
+    watch: Watch
+
+
+def run_feed(night: Night, feed: FeedSection, folder: Path, mapping: CompiledMapping) -> FeedResult:
+    """Bring `feed` up to date in the store and return what was done.
+
+    Nothing is visible to readers before the audit; all of it is then, in one transaction, or none.
+    """
+    clock = _Clock(night.watch, feed.id)
+    clock.step("look")
+    mark = fingerprint(folder, feed, mapping, settings=night.settings)
+    with night.engine.connect() as connection:
+        known = operations.fingerprint(connection, feed.id)
+        before = operations.last_cells(connection, feed.id)
+        open_ = quarantine.open_entries(connection, feed.id)
+    if mark is not None and known == mark:
+        return _repeated(night, feed, before, open_, clock)
+    clock.step("read")
+    delivery = read_delivery(folder, feed, mapping)
+    clock.step("map")
+    harmonised = _map(night, feed, mapping, delivery)
+    clock.step("stage")
+    stage(night.engine, harmonised.tables)
+    clock.step("audit")
+    audited = audit(
+        night.engine,
+        feed=feed.id,
+        run=night.run,
+        dictionary=night.vocabulary.dictionary,
+        terminology=night.vocabulary.terminology,
+        records=night.vocabulary.records,
+        today=night.today,
+    )
+    if audited.blocked:
+        return _blocked(night, feed, audited, clock)
+    clock.step("publish")
+    result = _publish(night, feed, mapping, delivery, harmonised, audited, mark, clock)
+    clear(night.engine)
+    return result
+
+
+class _Clock:
+    """Times the steps of one feed and tells the watch."""
+
+    def __init__(self, watch: Watch, feed: str) -> None:
+        self._watch, self._feed = watch, feed
+        self._began = self._last = perf_counter()
+        self._name: str | None = None
+        self.steps: dict[str, float] = {}
+
+    def step(self, name: str) -> None:
+        now = perf_counter()
+        if self._name is not None:
+            self.steps[self._name] = now - self._last
+        self._name, self._last = name, now
+        self._watch.step(self._feed, name)
+
+    def stop(self) -> float:
+        now = perf_counter()
+        if self._name is not None:
+            self.steps[self._name] = now - self._last
+            self._name = None
+        return now - self._began
+
+
+def _map(night: Night, feed: FeedSection, mapping: CompiledMapping, delivery: Delivery) -> Harmonised:
+    known: frozenset[str] = frozenset()
+    if feed.mode == "append" or delivery.failures:
+        with night.engine.connect() as connection:
+            ids = connection.execute(select(Patient.id).where(Patient.feed == feed.id)).scalars()
+            known = frozenset(ids)
+    scene = Scene(feed=feed.id, study=feed.study, centre=feed.centre, security=night.security, key=night.key)
+    harmonised = transform([file.frame for file in delivery.files], mapping, scene, known_patients=known)
+    for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
+        ledger.found_by_reader(file.problems)
+    return harmonised
+
+
+def _publish(
+    night: Night,
+    feed: FeedSection,
+    mapping: CompiledMapping,
+    delivery: Delivery,
+    harmonised: Harmonised,
+    audited: Audited,
+    mark: str | None,
+    clock: _Clock,
+) -> FeedResult:
+    ledgers = {ledger.source.id: ledger for ledger in harmonised.ledgers}
+    failed = audit_findings(audited.held, harmonised.tables, delivery, mapping, ledgers)
+    found = waiting(feed, delivery, harmonised.quarantine, failed)
+    unread = [failure.path for _, failure in delivery.failures]
+    with night.engine.begin() as connection:
+        withdraw(connection, audited)
+        protected = operations.rules_of_sources(connection, feed=feed.id, sources=delivery.failed_sources)
+        published = publish(connection, feed=feed.id, run=night.run, mode=feed.mode, protected=protected)
+        accounts = _settle(delivery, harmonised, published)
+        recorded = quarantine.record(connection, found, feed=feed.id, run=night.run, unread=unread)
+        operations.record_source_files(connection, source_files(delivery, feed.id), run=night.run)
+        operations.record_mapping_rules(connection, _rules(feed, mapping))
+        operations.record_quality(
+            connection, [operations.QualityResultEntry(**row) for row in audited.quality_rows()]
+        )
+        _record_cells(connection, night, feed, accounts)
+        if mark is not None and not delivery.failures:
+            operations.remember_fingerprint(connection, feed=feed.id, fingerprint=mark, run=night.run)
+        result = FeedResult(
+            feed=feed.id,
+            status="published",
+            accounts=accounts,
+            counts=published.total,
+            waiting=recorded.open,
+            warnings=len(audited.warned),
+            seconds=clock.stop(),
+            steps=clock.steps,
+        )
+        record_result(connection, night.run, result)
+        if night.dry_run:
+            connection.rollback()
+    return result
+
+
+def record_result(connection: Connection, run: int, result: FeedResult) -> None:
+    """Write down what the night did with a feed."""
+    counts = result.counts
+    operations.record_feed_run(
+        connection,
+        operations.FeedRunEntry(
+            run=run,
+            feed=result.feed,
+            status=result.status,
+            message=result.message,
+            inserted=counts.inserted,
+            updated=counts.updated,
+            unchanged=counts.unchanged,
+            retracted=counts.retracted,
+            seconds=result.seconds,
+        ),
+    )
+
+
+def _record_cells(
+    connection: Connection, night: Night, feed: FeedSection, accounts: Mapping[str, Account]
+) -> None:
+    operations.record_cells(
+        connection,
+        [
+            operations.CellAccountEntry(run=night.run, feed=feed.id, **asdict(account))
+            for account in accounts.values()
+        ],
+    )
+
+
+def _rules(feed: FeedSection, mapping: CompiledMapping) -> list[operations.MappingRuleEntry]:
+    return [
+        operations.MappingRuleEntry(
+            id=rule.id,
+            feed=feed.id,
+            source=plan.name,
+            record=rule.record,
+            table_name=rule.table,
+            mapping=mapping.file,
+            line=rule.line,
+            columns=rule.columns,
+        )
+        for plan in mapping.sources
+        for rule in plan.rules
+    ]
+
+
+def _settle(delivery: Delivery, harmonised: Harmonised, published: Published) -> dict[str, Account]:
+    """Return the account of every file; a sum that does not hold is a bug and stops the night."""
+    outcomes = {
+        str(table): rows.select(
+            "id", verdict=pl.col("outcome").cast(pl.String).replace_strict(VERDICTS, return_dtype=pl.UInt8)
+        )
+        for (table,), rows in published.outcomes.partition_by("table", as_dict=True).items()
+    }
+    accounts: dict[str, Account] = {}
+    for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
+        account = ledger.settle(outcomes).with_reader(blank=file.blank_cells, lost=file.lost_cells)
+        if not account.balanced:
+            raise BrokenRuleError(
+                f"{file.frame.file}: the cells do not add up: {account.read} read, but "
+                f"{account.loaded} loaded, {account.unchanged} unchanged, {account.quarantined} quarantined, "
+                f"{account.ignored} ignored, {account.empty} empty"
+            )
+        accounts[operations.file_name(file.frame.file, file.frame.sheet)] = account
+    return accounts
+
+
+def _repeated(
+    night: Night,
+    feed: FeedSection,
+    before: Mapping[str, operations.CellAccountEntry],
+    open_: int,
+    clock: _Clock,
+) -> FeedResult:
+    """Return the result of a feed in which nothing has changed; its accounts are stored for this run too."""
+    again = {name: _account(entry).repeated() for name, entry in before.items()}
+    result = FeedResult(
+        feed=feed.id,
+        status="unchanged",
+        accounts=again,
+        waiting=open_,
+        seconds=clock.stop(),
+        steps=clock.steps,
+    )
+    if not night.dry_run:
+        with night.engine.begin() as connection:
+            _record_cells(connection, night, feed, again)
+            record_result(connection, night.run, result)
+    return result
+
+
+def _account(entry: operations.CellAccountEntry) -> Account:
+    return Account(**{name: value for name, value in asdict(entry).items() if name not in ("run", "feed")})
+
+
+def _blocked(night: Night, feed: FeedSection, audited: Audited, clock: _Clock) -> FeedResult:
+    """Leave the published rows as they are and say which rules stop the feed."""
+    clear(night.engine)
+    rules = "; ".join(
+        f"{rule.rule}: {rule.failed} of {rule.rows} rows ({rule.expected})" for rule in audited.blocked
+    )
+    result = FeedResult(
+        feed=feed.id,
+        status="blocked",
+        message=f"held back by the audit: {rules}",
+        seconds=clock.stop(),
+        steps=clock.steps,
+    )
+    if not night.dry_run:
+        with night.engine.begin() as connection:
+            operations.record_quality(
+                connection, [operations.QualityResultEntry(**row) for row in audited.quality_rows()]
+            )
+            record_result(connection, night.run, result)
+    return result
