@@ -34,7 +34,7 @@ def row(engine: Engine, built: HandBuilt, endpoint: str, definition: str, key: s
 
 DOSE = "2022-01-01"
 TIMES: list[tuple[str, dict[str, Any], str, float | None, int | None, str]] = [
-    # asked      the patient                                                            days   cnsr  description
+    # endpoint, the patient, definition, days, censored, description
     ("os", {"death": "2022-03-02", "last_contact": "2022-02-01"}, "common", 60, 0, "death of any cause"),
     ("os", {"last_contact": "2022-03-02"}, "common", 60, 1, "last contact"),
     ("os", {"death": DOSE}, "common", 0, 0, "death of any cause"),

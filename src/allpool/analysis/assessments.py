@@ -22,7 +22,7 @@ UNDETECTABLE, BELOW_RANGE, QUANTIFIABLE, NOT_EVALUABLE = (
 
 
 def read_responses(connection: Connection, subjects: pl.DataFrame, elements: set[str]) -> pl.DataFrame:
-    """Return reported responses: usubjid, data_element, code, timepoint, course, clock, day, coarse, srcid."""
+    """Return responses: usubjid, data_element, code, timepoint, course, clock, day, coarse, srcid."""
     columns = ["id", "subject_id", "data_element", "value_concept", "timepoint", "course_number", *TIME]
     frame = read(connection, "observation", columns, elements=elements)
     frame = frame.rename({"subject_id": "patient_id", "id": "srcid", "course_number": "course"})
@@ -32,8 +32,8 @@ def read_responses(connection: Connection, subjects: pl.DataFrame, elements: set
 def read_measurements(connection: Connection, subjects: pl.DataFrame) -> pl.DataFrame:
     """Return MRD measurements with what qualifies them, one row each.
 
-    usubjid, srcid, timepoint, course, method, specimen, level (a fraction of cells), comparator, category, lod,
-    lloq, threshold, clock, day, coarse.
+    usubjid, srcid, timepoint, course, method, specimen, level (a fraction of cells), comparator, category,
+    lod, lloq, threshold, clock, day, coarse.
     """
     columns = [
         *("id", "subject_id", "timepoint", "course_number", "method", "specimen_id"),
@@ -84,9 +84,9 @@ def answers(
 ) -> pl.DataFrame:
     """Return one row per subject: usubjid, avalc (Y, N or empty), reason, ady, srcdom, srcid.
 
-    `assessments` are those of `read_responses` or `read_measurements`; `waiting` are the subjects with a cell of
-    them in quarantine; `anchors` and `titles` are those of the moments. One assessment that says yes settles it;
-    a no stands only where nothing is open.
+    `assessments` are those of `read_responses` or `read_measurements`; `waiting` are the subjects with a
+    cell of them in quarantine; `anchors` and `titles` are those of the moments. One assessment that says yes
+    settles it; a no stands only where nothing is open.
     """
     judged = _placed(
         _verdicts(assessments, definition), definition.window, timeline=timeline, anchors=anchors
@@ -167,10 +167,11 @@ def _reported(frame: pl.DataFrame, rule: Reported) -> pl.DataFrame:
 def _measured(frame: pl.DataFrame, rule: Measured) -> pl.DataFrame:
     """Judge each measurement against the threshold, with what its assay can see.
 
-    A level as a number is below or not. `<x` is below if x is not above the threshold, `>x` not below if x is not
-    under it. Undetectable counts if the limit of detection reaches the sensitivity asked; positive below the
-    quantitative range if that range (or else the limit of detection) starts no higher than the threshold;
-    quantifiable without a number is not below if the range starts no lower. Anything else stays open.
+    A level as a number is below or not. `<x` is below if x is not above the threshold, `>x` not below if x
+    is not under it. Undetectable counts if the limit of detection reaches the sensitivity asked; positive
+    below the quantitative range if that range (or else the limit of detection) starts no higher than the
+    threshold; quantifiable without a number is not below if the range starts no lower. Anything else stays
+    open.
     """
     level, compare, category = pl.col("level"), pl.col("comparator"), pl.col("category")
     number = level.is_not_null() & compare.is_null() & (level > 0)

@@ -61,7 +61,7 @@ class Catalogue:
 
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:
-    """Load moments, baseline, populations and endpoints from `folder`, by default those that ship with allpool.
+    """Load moments, baseline, populations and endpoints from `folder`, by default allpool's own.
 
     Raises `DefinitionError` with file and line where an entry is not valid, a name stands twice, or an entry
     names a moment, column, element or code that does not exist.

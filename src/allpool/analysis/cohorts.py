@@ -95,8 +95,9 @@ class Cohort:
     ) -> SurvivalCurves:
         """Return a Kaplan-Meier curve per group, times in `unit`; `.plot()` draws them with numbers at risk.
 
-        Groups that are known only after time zero (response, transplant) are refused, since who lives longer has
-        more time to get there; `override` is the reason to draw them all the same, printed with the curve.
+        Groups that are known only after time zero (response, transplant) are refused, since who lives
+        longer has more time to get there; `override` is the reason to draw them all the same, printed with
+        the curve.
         """
         from allpool.analysis.curves import survival_curves
 
@@ -122,8 +123,8 @@ class Cohort:
     ) -> PooledStudies:
         """Return the two-stage synthesis over studies; `.forest()` draws it.
 
-        A response is pooled by `model`: "glmm", "logit", "freeman-tukey", "arcsine" or "raw". A time to an event
-        is pooled as survival at time `at` (in `unit`), on the scale log(-log S).
+        A response is pooled by `model`: "glmm", "logit", "freeman-tukey", "arcsine" or "raw". A time to an
+        event is pooled as survival at time `at` (in `unit`), on the scale log(-log S).
         """
         from allpool.analysis.pooling import pool_responses, pool_survival
 
@@ -151,9 +152,9 @@ class Cohort:
         group = grouped(self.subjects, by, tables=self.tables, catalogue=self.catalogue)
         if isinstance(asked, TimeEndpoint) and group.after_time_zero and not override:
             raise AnalysisError(
-                f"groups by {group.name} are known only after time zero, and who lives longer has more time to get "
-                "there (immortal time); use a landmark or a time-dependent Cox model, or give `override` with the "
-                "reason, which is printed beside the result"
+                f"groups by {group.name} are known only after time zero, and who lives longer has more time "
+                "to get there (immortal time); use a landmark or a time-dependent Cox model, or give "
+                "`override` with the reason, which is printed beside the result"
             )
         table = self.tables.adrs if isinstance(asked, ResponseEndpoint) else self.tables.adtte
         return sample_of(

@@ -108,7 +108,8 @@ class Measured(Frozen):
     """Yes is undetectable only; positive but not quantifiable is no."""
     sensitivity: float = Field(gt=0)
     """Least sensitivity (limit of detection) that makes a negative measurement count; a worse or unknown one
-    leaves the answer open."""
+    leaves the answer open.
+    """
     methods: Many = ()
 
 
@@ -160,8 +161,9 @@ class TimeDefinition(Frozen):
     assessed: str | None = None
     """Moment without which a subject free of events is not evaluable (response never assessed)."""
     precision: Precision = "day"
-    """Least precision of a date that this definition accepts; a coarser one is not evaluable. A month counts as
-    its middle, a year as its middle."""
+    """Least precision of a date that this definition accepts; a coarser one is not evaluable. A month
+    counts as its middle, a year as its middle.
+    """
     source: str
     note: str | None = None
 
@@ -205,7 +207,8 @@ class Response(Frozen):
 class Condition(Frozen):
     """One condition on a subject: on a column of adsl, a baseline element or a response.
 
-    Where the value is unknown, the condition is neither met nor failed, and the subject is counted as unknown.
+    Where the value is unknown, the condition is neither met nor failed, and the subject is counted as
+    unknown.
     """
 
     column: str | None = None
@@ -244,7 +247,7 @@ class PopulationFile(Frozen):
 
 
 class Baseline(Frozen):
-    """One baseline value: an observation's element, the last one at or before `since`, or at listed visits."""
+    """One baseline value: an element's last one at or before `since`, or that of a listed visit."""
 
     element: str
     timepoints: Many = ()

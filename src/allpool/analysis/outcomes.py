@@ -20,8 +20,8 @@ def store_results(
 ) -> int:
     """Put the results of plans in place of those that they gave before in the same release.
 
-    Ids are hashes of what identifies a statistic, rows are in their order: the same results give the same table.
-    Returns the number of statistics.
+    Ids are hashes of what identifies a statistic, rows are in their order: the same results give the same
+    table. Returns the number of statistics.
     """
     names = sorted({result.plan.plan for result in results})
     own = AnalysisResult.__table__

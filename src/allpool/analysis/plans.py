@@ -133,8 +133,8 @@ def _check(document: Document, index: int, step: Step, catalogue: Catalogue) -> 
     strangers = sorted(set(step.studies) - set(definition.studies)) if definition.studies else []
     if strangers:
         document.fail(
-            f"definition {step.definition} of {step.endpoint} is meant for study {', '.join(definition.studies)}, "
-            f"not for {', '.join(strangers)}",
+            f"definition {step.definition} of {step.endpoint} is meant for study "
+            f"{', '.join(definition.studies)}, not for {', '.join(strangers)}",
             place("studies"),
             DefinitionError,
         )

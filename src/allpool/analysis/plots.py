@@ -43,7 +43,8 @@ STEPS = (1, 2, 3, 4, 6, 12, 24, 36, 60, 90, 120, 180, 365, 730, 1826)
 def survival_figure(curves: SurvivalCurves) -> Figure:
     """Draw Kaplan-Meier curves with their intervals, ticks for censoring, and a table of numbers at risk.
 
-    Where fewer than five are at risk the curve is only hinted at. The legend gives n and events, the title the definition.
+    Where fewer than five are at risk the curve is only hinted at. The legend gives n and events, the title
+    the definition.
     """
     with _style():
         rows = len(curves)
@@ -72,8 +73,10 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
         plot.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         plot.set_xlabel(f"Time ({curves.unit}s)")
         plot.set_ylabel("Event-free probability")
-        plot.set_title(fill(curves.title, 92), loc="left", fontsize=9)
-        plot.legend(frameon=False, loc="best", fontsize=8)
+        figure.text(0.02, 0.985, fill(curves.title, 100), va="top", fontsize=9)
+        plot.legend(
+            frameon=False, loc="best", fontsize=8, title=curves.sample.group_by or None, title_fontsize=8
+        )
         _at_risk(risk, curves, ticks)
         figure.subplots_adjust(left=min(0.11 + 0.009 * longest, 0.34), right=0.97, top=0.88, bottom=0.07)
         one = next(iter(curves.values()))
@@ -88,7 +91,7 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
 
 
 def forest_figure(pooled: PooledStudies) -> Figure:
-    """Draw each study's estimate with its weight, the pooled estimates, and the prediction interval if k >= 3."""
+    """Draw each study with its weight, the pooled estimates, and from three studies a prediction interval."""
     with _style():
         rows = pooled.studies.to_dict("records")
         height = 1.75 + 0.3 * (len(rows) + 4)
@@ -129,7 +132,7 @@ def forest_figure(pooled: PooledStudies) -> Figure:
 
 
 def write_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
-    """Write `figure` as SVG and PNG beside each other (`path` without suffix), bytes depending on the data alone."""
+    """Write `figure` as SVG and PNG (`path` is without suffix); the bytes depend on the data alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     svg, png = path.with_suffix(".svg"), path.with_suffix(".png")
     with _style():

@@ -35,8 +35,9 @@ class Pooled:
 
 @dataclass(frozen=True, eq=False)
 class PooledStudies:
-    """A synthesis: `studies` (study, events, n, estimate, lower, upper, weight in percent), the random-effects
-    and the common-effect estimate, heterogeneity, and who was left out and why."""
+    """A synthesis: `studies` (study, events, n, estimate, lower, upper, weight in percent), the
+    random-effects and the common-effect estimate, heterogeneity, and who was left out and why.
+    """
 
     title: str
     measure: str
@@ -161,10 +162,10 @@ def pool_survival(
     level: float = 0.95,
     at_risk_minimum: int = LEAST_AT_RISK,
 ) -> PooledStudies:
-    """Pool survival at one time over the groups of a sample, on the scale log(-log S) with Greenwood's variance.
+    """Pool survival at one time over groups, on the scale log(-log S) with Greenwood's variance.
 
-    Studies with fewer than `at_risk_minimum` at risk at that time, or without any event or any survivor (whose
-    log(-log S) does not exist), are left out and named.
+    Studies with fewer than `at_risk_minimum` at risk at that time, or without any event or any survivor
+    (whose log(-log S) does not exist), are left out and named.
     """
     rows, errors, omitted = [], [], []
     for study, frame in sample.groups():
@@ -221,7 +222,8 @@ def _at_least_two(studies: pd.DataFrame, sample: Sample, omitted: list[str] | No
         return studies
     why = "; ".join([*(omitted or []), *_left_out(sample)])
     raise AnalysisError(
-        f"too little data: a synthesis needs two studies, and {len(studies)} can be told{': ' + why if why else ''}"
+        f"too little data: a synthesis needs two studies, and {len(studies)} can be told"
+        + (f": {why}" if why else "")
     )
 
 

@@ -1,4 +1,4 @@
-"""The static page: results with their definitions, figures, accounting and quarantine, in one file of HTML."""
+"""The static page: results with their definitions, figures, accounting and quarantine."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def write_report(
     output: Path,
     release: str | None = None,
 ) -> Path:
-    """Write `index.html` and `figures/` into `output` and return the page; the same store gives the same bytes."""
+    """Write `index.html` and `figures/` into `output`; return the page. Same store, same bytes."""
     output.mkdir(parents=True, exist_ok=True)
     pictures = {(r.plan.plan, r.step.id): _picture(r, output) for r in results}
     environment = Environment(
@@ -138,7 +138,7 @@ def _limit(value: float | None, item: Statistic) -> str:
 def _rows(result: StepResult) -> list[dict[str, Any]]:
     return [
         {
-            "group": item.group or "",
+            "group": "" if item.group in (None, "all") else item.group,
             "statistic": item.statistic.replace("_", " "),
             "at": "" if item.at is None else f"{item.at:g} {result.plan.unit}s",
             "value": shown(item),

@@ -1,4 +1,4 @@
-"""Samples: the subjects of a cohort with one endpoint's answer, in groups, and those left out with the reason."""
+"""Samples: a cohort's subjects with one endpoint's answer, in groups, and those left out and why."""
 
 from __future__ import annotations
 
@@ -173,8 +173,8 @@ def _read(by: str, subjects: pd.DataFrame, catalogue: Catalogue) -> Grouping:
     if isinstance(found, TimeEndpoint):
         return Grouping(event=by)
     raise AnalysisError(
-        f"'{by}' is nothing to group by; take study, centre, a column of adsl, an element of baseline.yaml, or an "
-        f"endpoint ({', '.join(sorted(catalogue.endpoints))})"
+        f"'{by}' is nothing to group by; take study, centre, a column of adsl, an element of "
+        f"baseline.yaml, or an endpoint ({', '.join(sorted(catalogue.endpoints))})"
     )
 
 

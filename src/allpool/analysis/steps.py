@@ -307,7 +307,7 @@ _RUNS: Mapping[type, Callable[..., StepResult]] = {
 
 
 def _column(name: str, frame: pd.DataFrame, cohort: Cohort) -> pd.Series:
-    """Return a column of adsl or a baseline element for the subjects of a sample; never one of after time zero."""
+    """Return a column of adsl or a baseline element for a sample; never one of after time zero."""
     groups = grouped(cohort.subjects, name, tables=cohort.tables, catalogue=cohort.catalogue)
     if groups.after_time_zero:
         raise AnalysisError(

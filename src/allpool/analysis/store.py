@@ -22,6 +22,8 @@ from allpool.models.engine import connect
 if TYPE_CHECKING:
     from allpool.analysis.definitions import Population
 
+CHANGES = re.compile(r"\b(insert\s+into|update\s+\w+\s+set|delete\s+from)\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Store:
@@ -79,8 +81,8 @@ class Store:
 def open_store(url: str, *, release: str | None = None) -> Store:
     """Open a store for reading, now or at a frozen release.
 
-    Raises `ConfigError` for a URL that names no store, `StoreError` for one out of reach or for a release that
-    does not exist or that the store has moved on from.
+    Raises `ConfigError` for a URL that names no store, `StoreError` for one out of reach or for a release
+    that does not exist or that the store has moved on from.
     """
     engine = connect(url, read_only=True)
     if release is not None:
@@ -101,8 +103,8 @@ def check_release(connection: Connection, name: str) -> None:
     ).scalar()
     if changed is not None and changed > known[name]:
         raise StoreError(
-            f"the store has changed since release '{name}' (run {known[name]}, last change in run {changed}); "
-            "its stored results stay in analysis_result, but its subjects can no longer be read"
+            f"the store has changed since release '{name}' (run {known[name]}, last change in run {changed}"
+            "); its stored results stay in analysis_result, but its subjects can no longer be read"
         )
 
 
@@ -130,8 +132,9 @@ def _frame(connection: Connection, table: type[Base]) -> pd.DataFrame:
 def _check_query(query: str) -> None:
     """Refuse what is not one query: the read-only connection could be told to write by another statement."""
     bare = re.sub(r"'[^']*'|\"[^\"]*\"|--[^\n]*", "", query).strip().removesuffix(";")
-    words = bare.split(None, 1)
-    if not words or words[0].lower() not in ("select", "with", "values", "explain") or ";" in bare:
+    words = bare.lower().split(None, 1)
+    reads = bool(words) and words[0] in ("select", "with", "values", "explain")
+    if not reads or ";" in bare or CHANGES.search(bare):
         raise AnalysisError("`sql` takes one SELECT; the store is open for reading only")
 
 

@@ -17,8 +17,8 @@ def times_to_event(
 ) -> pl.DataFrame:
     """Return one row per subject: usubjid, aval, cnsr, evntdesc, startdt, adt, clock, srcdom, srcid.
 
-    `aval` is days from the origin, `cnsr` 0 for an event and 1 for censoring. Both are empty where the subject
-    is not evaluable; then `evntdesc` says why. Of events on the same day the one named first counts.
+    `aval` is days from the origin, `cnsr` 0 for an event and 1 for censoring. Both are empty where the
+    subject is not evaluable; then `evntdesc` says why. Of events on the same day the one named first counts.
     """
     question = _Question(timeline, definition, moments)
     frame = subjects.select("usubjid").sort("usubjid")
@@ -71,7 +71,7 @@ class _Question:
         )
 
     def origin(self) -> pl.DataFrame:
-        """Return usubjid, origin_date, origin_coarse (the finest known), origin_waiting, origin_undated, among_*."""
+        """Return usubjid, origin_date, origin_coarse, and the states of origin, `among`, `assessed`."""
         best = (
             self.origins.with_columns((pl.col("clock") == CALENDAR).alias("calendar"))
             .group_by("usubjid")
@@ -183,7 +183,7 @@ class _Question:
         return latest.join(problems, on="usubjid", how="full", coalesce=True)
 
     def _since(self, name: str) -> pl.DataFrame:
-        """Return the times of a moment since the origin: by the calendar where that is possible, else by an anchor."""
+        """Return the times of a moment since the origin, by the sharpest clock that both are known on."""
         rows = self.timeline.of(name).join(self.origins, on=["usubjid", "clock"], how="left")
         time = _middle() - pl.col("origin_day")
         rows = rows.with_columns(
@@ -209,11 +209,7 @@ class _Question:
             )
             .then(pl.lit(f"{title}: known to have happened, without a date"))
             .when(pl.col("coarse") > self.limit)
-            .then(
-                pl.lit(
-                    f"{title}: the date is less precise than the definition asks ({self.definition.precision})"
-                )
-            )
+            .then(pl.lit(_imprecise(self.moments[name], self.definition)))
             .when(pl.col("other_clock"))
             .then(pl.lit(f"{title}: known on another clock than {origin}"))
             .when(pl.col("time") < 0)
@@ -243,6 +239,10 @@ def _middle() -> pl.Expr:
 
 def _waits(moment: Moment) -> str:
     return f"{moment.title}: a cell of {' or '.join(moment.elements)} waits in quarantine"
+
+
+def _imprecise(moment: Moment, definition: TimeDefinition) -> str:
+    return f"{moment.title}: the date is less precise than the definition asks ({definition.precision})"
 
 
 def _states(frame: pl.DataFrame, timeline: Timeline, moment: str, prefix: str) -> pl.DataFrame:
@@ -281,7 +281,7 @@ def _reason(definition: TimeDefinition, moments: Mapping[str, Moment]) -> pl.Exp
     coarse = pl.col("origin_coarse") > COARSENESS[definition.precision]
     because(
         ~settled & coarse,
-        f"{origin.title}: the date is less precise than the definition asks ({definition.precision})",
+        _imprecise(origin, definition),
     )
     because(~settled & pl.col("event_reason").is_not_null(), pl.col("event_reason"))
     open_ = ~settled & pl.col("event_time").is_null()

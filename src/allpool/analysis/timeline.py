@@ -30,7 +30,8 @@ class Timeline:
 
     `times`: usubjid, moment, clock, day, coarse (0 day, 1 month, 2 year), srcdom, srcid; one row per subject,
     moment and clock, the first or last occurrence as the moment says.
-    `states`: usubjid, moment, undated (happened, at an unknown time), waiting (a cell of it is in quarantine).
+    `states`: usubjid, moment, undated (happened, at an unknown time), waiting (a cell of it is in
+    quarantine).
     """
 
     times: pl.DataFrame
@@ -41,7 +42,7 @@ class Timeline:
         return self.times.filter(pl.col("moment").is_in(moments))
 
     def state(self, moment: str) -> pl.DataFrame:
-        """Return usubjid, happened, undated, waiting for one moment; subjects without an entry are left out."""
+        """Return usubjid, happened, undated, waiting for one moment; absent subjects know of none."""
         dated = self.of(moment).select("usubjid", pl.lit(True).alias("dated")).unique()
         return (
             self.states.filter(pl.col("moment") == moment)
