@@ -199,6 +199,14 @@ def test_relative_times_need_no_calendar(engine: Engine) -> None:
     assert (subject.clock, subject.trtsdt, subject.dthfl) == ("study-entry", None, "Y")
 
 
+def test_an_anchor_without_a_date_is_day_zero_of_its_clock(engine: Engine) -> None:
+    built = HandBuilt()
+    built.patient("a", study="target", death="diagnosis+400")
+    built.event("condition", "a", "diagnosis", "onset", "?")
+    found = row(engine, built, "os", "diagnosis")
+    assert (found.aval, found.cnsr, found.clock) == (400, 0, "diagnosis")
+
+
 def row_again(engine: Engine, endpoint: str, definition: str) -> Any:
     with engine.connect() as connection:
         return connection.execute(

@@ -59,18 +59,21 @@ def build_timeline(
     """Read the moments of `subjects` (usubjid, patient_id) from the resource tables."""
     rows = pl.concat([_occurrences(connection, subjects, own) for own in _by_source(moments)])
     rows = pl.concat([rows, _told(connection, subjects, moments, dated=rows)])
-    waiting = _waiting(connection, subjects, moments, dictionary)
+    times = _with_anchors(_chosen(rows.filter(pl.col("clock").is_not_null()), moments), moments)
+    # a moment that others are counted from is day 0 of its clock, also where its own date is missing
+    anchors = times.filter(pl.col("srcid").is_null()).select(*KEY)
     undated = (
         rows.filter(pl.col("clock").is_null())
         .select(*KEY)
         .unique()
+        .join(anchors, on=KEY, how="anti")
         .with_columns(pl.lit(True).alias("undated"))
     )
+    waiting = _waiting(connection, subjects, moments, dictionary)
     states = waiting.join(undated, on=KEY, how="full", coalesce=True).with_columns(
         pl.col("undated", "waiting").fill_null(False)
     )
-    times = _chosen(rows.filter(pl.col("clock").is_not_null()), moments)
-    return Timeline(_with_anchors(times, moments), states.sort(KEY))
+    return Timeline(times, states.sort(KEY))
 
 
 def _by_source(moments: Mapping[str, Moment]) -> list[dict[str, Moment]]:
