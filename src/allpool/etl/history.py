@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -29,14 +30,15 @@ def keep(
     query = select(reason, *identity, *table.columns).join(changes, changes.c.id == table.c.id).where(where)
     said = _Json(table)
     kept = 0
-    for rows in driver_rows(connection, query):
-        ended = pl.DataFrame(
-            [(*row[:5], said.of(row[5:])) for row in rows],
-            schema=["reason", "id", "version", "feed", "content_hash", "row"],
-            orient="row",
-        )
-        ended = ended.with_columns(table_name=pl.lit(str(table.name)), ended_run=pl.lit(run))
-        kept += append(connection, HISTORY, ended)
+    with closing(driver_rows(connection, query)) as parts:
+        for rows in parts:
+            ended = pl.DataFrame(
+                [(*row[:5], said.of(row[5:])) for row in rows],
+                schema=["reason", "id", "version", "feed", "content_hash", "row"],
+                orient="row",
+            )
+            ended = ended.with_columns(table_name=pl.lit(str(table.name)), ended_run=pl.lit(run))
+            kept += append(connection, HISTORY, ended)
     return kept
 
 

@@ -10,8 +10,8 @@ PostgreSQL: COPY, in the caller's transaction.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -84,33 +84,31 @@ def read(connection: Connection, query: Select[Any]) -> pl.DataFrame:
     schema = {str(column.key): _polars_type(column.type) for column in query.selected_columns}
     raw = {name: _raw_type(kind, dialect=connection.dialect.name) for name, kind in schema.items()}
     # SQLAlchemy sends the query; the driver's tuples go into the frame as they are, in half the time.
-    result = connection.execute(query)
-    parts = [
-        pl.DataFrame(rows, schema=raw, orient="row").select(
-            _from_raw(name, raw[name], kind) for name, kind in schema.items()
-        )
-        for rows in _fetched(result)
-    ]
+    with closing(connection.execute(query)) as result:
+        parts = [
+            pl.DataFrame(rows, schema=raw, orient="row").select(
+                _from_raw(name, raw[name], kind) for name, kind in schema.items()
+            )
+            for rows in _fetched(result)
+        ]
     return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
 
-def driver_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+def driver_rows(connection: Connection, query: Select[Any]) -> Generator[Sequence[Sequence[Any]]]:
     """Yield the rows that `query` selects as the driver has them, at most `CHUNK_ROWS` at a time.
 
-    SQLite's driver has a date as ISO text and a boolean as 0 or 1.
+    SQLite's driver has a date as ISO text and a boolean as 0 or 1. Whoever may stop before the end closes it.
     """
-    if connection.dialect.name == "postgresql":  # whose plain cursor fetches the whole result at once
-        result = connection.execute(query, execution_options={"yield_per": CHUNK_ROWS})
-        yield from result.partitions()
-    else:
-        yield from _fetched(connection.execute(query))
+    # PostgreSQL's plain cursor fetches the whole result at once.
+    named = {"yield_per": CHUNK_ROWS} if connection.dialect.name == "postgresql" else {}
+    with closing(connection.execute(query, execution_options=named)) as result:
+        yield from result.partitions() if named else _fetched(result)
 
 
 def _fetched(result: CursorResult[Any]) -> Iterator[Sequence[Sequence[Any]]]:
     cursor = result.cursor
     while cursor is not None and (rows := cursor.fetchmany(CHUNK_ROWS)):
         yield rows
-    result.close()
 
 
 @contextmanager
@@ -157,6 +155,8 @@ def _copy(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
     quote = connection.dialect.identifier_preparer.quote
     columns = ", ".join(quote(name) for name in frame.columns)
     statement = f"COPY {quote(table.name)} ({columns}) FROM STDIN (FORMAT csv, NULL '{NULL}')"
+    if not connection.in_transaction():  # SQLAlchemy does not see that the driver begins one
+        connection.begin()
     driver = connection.connection.driver_connection
     if driver is None:
         raise StoreError(out_of_reach(connection.engine.url, None))
