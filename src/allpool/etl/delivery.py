@@ -66,7 +66,7 @@ def read_delivery(folder: Path, feed: FeedSection, mapping: CompiledMapping) -> 
         for found in read_source(folder, plan.file, _options(plan)):
             if isinstance(found, SourceTable):
                 delivery.files.append(_read_file(feed, plan, found))
-            elif plan.required or found.rule != "missing_file":
+            elif plan.required or found.rule not in ("missing_file", "missing_sheet"):
                 delivery.failures.append((plan.name, found))
     return delivery
 

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allpool.mappings.dictionary import Dictionary, load_dictionary
 from allpool.mappings.external import external_code
-from allpool.mappings.fields import compile_field
+from allpool.mappings.fields import check_pattern, compile_field
 from allpool.mappings.functions import FUNCTIONS
 from allpool.mappings.plan import CompiledMapping, FieldPlan, RulePlan, SourcePlan
 from allpool.mappings.positions import Document, Location, read_yaml
 from allpool.mappings.records import RecordType, load_records
-from allpool.mappings.schema import Binding, Computed, Condition, MappingFile, Record, Source
+from allpool.mappings.schema import Binding, Computed, Condition, MappingFile, Record, Source, UnitColumn
 from allpool.mappings.terminology import Terminology, load_terminology
 
 LABORATORY = frozenset({"laboratory", "immune", "mrd", "specimen"})
@@ -77,7 +77,7 @@ def _source(
     document: Document, content: MappingFile, name: str, source: Source, words: Vocabulary
 ) -> SourcePlan:
     at: Location = ("sources", name)
-    _pattern(document, source.patient.pattern, (*at, "patient", "pattern"))
+    check_pattern(document, source.patient.pattern, (*at, "patient", "pattern"))
     for index, join in enumerate(source.join):
         here = (*at, "join", index)
         if join.source not in content.sources or join.source == name:
@@ -103,12 +103,25 @@ def _source(
         },
         rules=rules,
         ignore=source.ignore,
+        lent=_lent(content, name),
     )
     used = {column for names in plan.named_columns() for column in names}
     for column in source.ignore:
         if column in used:
             document.fail(f"column '{column}' is both read and ignored", (*at, "ignore", column))
     return plan
+
+
+def _lent(content: MappingFile, name: str) -> tuple[str, ...]:
+    """Return the columns of a source that others join."""
+    found = {
+        column: None
+        for source in content.sources.values()
+        for join in source.join
+        if join.source == name
+        for column in join.columns
+    }
+    return tuple(found)
 
 
 def _check_function(document: Document, computed: Computed, at: Location) -> None:
@@ -118,14 +131,10 @@ def _check_function(document: Document, computed: Computed, at: Location) -> Non
             f"there is no function '{computed.function}'; there are {', '.join(sorted(FUNCTIONS))}",
             (*at, "function"),
         )
-    fewest, most = function.columns
-    if len(computed.of) < fewest or (most is not None and len(computed.of) > most):
-        document.fail(f"{computed.function} takes {fewest} to {most or 'any number of'} columns", (*at, "of"))
-    if set(computed.with_) - function.settings:
-        document.fail(
-            f"{computed.function} takes the settings {', '.join(sorted(function.settings)) or 'none'}",
-            (*at, "with"),
-        )
+    try:
+        function.check(len(computed.of), computed.with_)
+    except ValueError as wrong:
+        document.fail(f"{computed.function} {wrong}", at)
 
 
 def _rules(
@@ -164,17 +173,26 @@ def _filled_in(record: Record, texts: Mapping[str, str]) -> Record:
             condition.model_copy(
                 update={
                     "column": tuple(map(fill, condition.column)) if condition.column else None,
+                    "equals": fill(condition.equals) if condition.equals is not None else None,
+                    "in_": tuple(map(fill, condition.in_)) if condition.in_ is not None else None,
+                    "not_in": tuple(map(fill, condition.not_in)) if condition.not_in is not None else None,
                     "any": conditions(condition.any),
                 }
             )
             for condition in given
         )
 
+    def unit(given: str | UnitColumn | None) -> str | UnitColumn | None:
+        if given is None or isinstance(given, str):
+            return fill(given) if given is not None else None
+        return given.model_copy(update={"column": tuple(map(fill, given.column))})
+
     def binding(given: Binding) -> Binding:
         return given.model_copy(
             update={
                 "column": tuple(map(fill, given.column)) if given.column else None,
                 "constant": fill(given.constant) if given.constant is not None else None,
+                "unit": unit(given.unit),
                 "when": conditions(given.when),
             }
         )
@@ -214,11 +232,12 @@ def _rule(
         compile_field(document, (*at, name), name, binding, kind, words.dictionary, words.terminology)
         for name, binding in record.fields.items()
     ]
+    numbers = {item.name for item in fields if item.kind == "quantity" and not item.binding.below}
     for item in fields:
         for limit in item.binding.below.values():
-            if limit not in record.fields and not re.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?", limit):
+            if limit not in numbers and not re.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?", limit):
                 document.fail(
-                    f"'{limit}' is neither a number nor another field of this record",
+                    f"'{limit}' is neither a number nor another quantity of this record",
                     (*at, item.name, "below"),
                 )
     text = f"{content.mapping}|{source}|{record.model_dump_json(by_alias=True)}|{kind!r}{turn}"
@@ -240,10 +259,3 @@ def _rule(
         fields=tuple(fields),
         line=document.line(at),
     )
-
-
-def _pattern(document: Document, pattern: str, at: Location) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as broken:
-        document.fail(f"'{pattern}' is not a regular expression: {broken}", at)

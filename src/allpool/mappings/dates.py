@@ -7,24 +7,26 @@ from dataclasses import dataclass
 from typing import Final
 
 TOKENS: Final = {
-    "%Y": r"(?P<year>\d{4})",
-    "%m": r"(?P<month>\d{1,2})",
-    "%d": r"(?P<day>\d{1,2})",
-    "%H": r"(?P<hour>\d{1,2})",
-    "%M": r"(?P<minute>\d{2})",
-    "%S": r"(?P<second>\d{2})",
-    "%z": r"(?P<zone>Z|[+-]\d{2}:?\d{2})",
+    "%Y": r"(?P<year>[0-9]{4})",
+    "%m": r"(?P<month>[0-9]{1,2})",
+    "%d": r"(?P<day>[0-9]{1,2})",
+    "%H": r"(?P<hour>[0-9]{1,2})",
+    "%M": r"(?P<minute>[0-9]{2})",
+    "%S": r"(?P<second>[0-9]{2})",
+    "%z": r"(?P<zone>Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])",
 }
 """What a format may hold. %y is left out: a century is not guessed. Years have four digits always."""
 
 ISO: Final = (
-    r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
-    r"(?:[T ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?"
-    r"(?P<zone>Z|[+-]\d{2}:?\d{2})?)?)?)?"
+    r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
+    r"(?:[T ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.[0-9]+)?)?"
+    r"(?P<zone>Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])?)?)?)?"
 )
 EXCEL_EPOCHS: Final = {"excel": (1899, 12, 30), "excel1904": (1904, 1, 1)}
 """Day 0 of Excel's serials (ECMA-376 part 1, 18.17.4.1); in the 1900 system serials below 61 are refused,
 since Excel counts a 29 February 1900 that never was."""
+FIRST_SERIAL: Final = {"excel": 61, "excel1904": 0}
+"""The first serial that is read."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
+
+import polars as pl
+from polars.exceptions import ComputeError
 
 from allpool.mappings.dates import DateFormat, date_format
 from allpool.mappings.dictionary import Dictionary, ValueType
@@ -54,10 +56,7 @@ def compile_field(
     units = _units(document, at, binding, kind, meaning)
     formats = _formats(document, at, binding, kind, terminology)
     if binding.pattern:
-        try:
-            re.compile(binding.pattern)
-        except re.error as broken:
-            document.fail(f"'{binding.pattern}' is not a regular expression: {broken}", (*at, "pattern"))
+        check_pattern(document, binding.pattern, (*at, "pattern"))
     return FieldPlan(
         name=name,
         kind=kind,
@@ -78,6 +77,14 @@ def compile_field(
         external=external_code(dictionary, target.element) if target.component else None,
         expected=_expected(kind, meaning, binding, formats),
     )
+
+
+def check_pattern(document: Document, pattern: str, at: Location) -> None:
+    """Fail where `pattern` is no regular expression of the kind that the transform reads with."""
+    try:
+        pl.Series([""]).str.contains(f"^(?:{pattern})$")
+    except ComputeError:
+        document.fail(f"'{pattern}' is not a regular expression (Rust syntax: no look-around)", at)
 
 
 def _meaning(target: FieldTarget, dictionary: Dictionary) -> _Meaning:
@@ -111,7 +118,7 @@ def _check_words(document: Document, at: Location, binding: Binding, kind: Kind)
         "below": {"quantity"},
         "format": {"partial_date"},
         "relative": {"partial_date"},
-        "codes": {"coding", "boolean", "integer"},
+        "codes": {"coding", "boolean", "integer", "text"},
         "numeric": {"coding"},
         "pattern": {"text", "integer"},
     }
@@ -130,9 +137,8 @@ def _words(
 ) -> Words | None:
     if kind == "boolean":
         return _truth(document, at, binding, terminology)
-    if kind == "integer":
-        given = binding.codes if isinstance(binding.codes, Mapping) else {}
-        return Words({normal(text): code for text, code in given.items()}, frozenset(), None)
+    if kind in ("integer", "text"):
+        return _texts(document, at, binding)
     if kind != "coding":
         return None
     own = meaning.codes
@@ -157,6 +163,15 @@ def _words(
             document.fail(f"'{binding.constant}' is not a code of {own}; it has {', '.join(table.codes)}", at)
         words[normal(binding.constant)] = constant
     return Words(words, frozenset(normal(text) for text in table.ignored), own)
+
+
+def _texts(document: Document, at: Location, binding: Binding) -> Words | None:
+    """Return what the texts of a text or whole-number field stand for, where the mapping says so."""
+    if binding.codes is None:
+        return None
+    if isinstance(binding.codes, str):
+        document.fail("this field has no code table: write text -> what it stands for", (*at, "codes"))
+    return Words({normal(text): said for text, said in binding.codes.items()}, frozenset(), None)
 
 
 def _truth(document: Document, at: Location, binding: Binding, terminology: Terminology) -> Words:
@@ -236,4 +251,6 @@ def _expected(kind: Kind, meaning: _Meaning, binding: Binding, formats: tuple[Da
         case "coding":
             return f"a word of the code table {meaning.codes}"
         case _:
+            if isinstance(binding.codes, Mapping):
+                return f"one of {', '.join(binding.codes)}"
             return f"a text that matches {binding.pattern}" if binding.pattern else "a text"

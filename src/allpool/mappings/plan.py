@@ -93,16 +93,19 @@ class SourcePlan:
     patient: PatientKey
     missing: frozenset[str]
     joins: tuple[Join, ...]
-    computed: Mapping[str, tuple[str, tuple[str, ...], Mapping[str, str]]]
-    """Name -> function, columns, settings."""
+    computed: Mapping[str, tuple[str, tuple[tuple[str, ...], ...], Mapping[str, str]]]
+    """Name -> function, columns (each as the names it may have), settings."""
     rules: tuple[RulePlan, ...]
     ignore: Mapping[str, str]
+    lent: tuple[str, ...] = ()
+    """Columns that other sources join."""
 
     def named_columns(self) -> list[tuple[str, ...]]:
         """Return every column that the source reads, each as the names it may have."""
         found: dict[tuple[str, ...], None] = {self.patient.column: None}
         for _, columns, _ in self.computed.values():
-            found.update({(column,): None for column in columns})
+            found.update(dict.fromkeys(columns))
+        found.update({(column,): None for column in self.lent})
         for rule in self.rules:
             for field in rule.fields:
                 if field.binding.column:

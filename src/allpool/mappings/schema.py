@@ -7,11 +7,11 @@ The models here hold what the author typed; `compile.py` resolves it against the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from allpool.mappings.dictionary import Frozen, Language, Many
+from allpool.mappings.dictionary import Frozen, Language, Many, as_tuple
 
 Text = str
 
@@ -72,7 +72,7 @@ class Binding(Frozen):
     skip: Many = ()
     """Texts that another field of the record reads: nothing for this one, and no error."""
     codes: Text | Mapping[Text, Text] | None = None
-    """A code table by name, or text -> code."""
+    """A code table by name, or text -> code; for a text field, text -> the text that stands for it."""
     numeric: Text | None = None
     """Code that any number stands for (a column that mixes words and numbers)."""
     unit: Text | UnitColumn | None = None
@@ -173,7 +173,8 @@ class Computed(Frozen):
     """A column computed from others by a function of the closed registry (`functions.py`)."""
 
     function: str
-    of: Many
+    of: Annotated[tuple[Many, ...], BeforeValidator(as_tuple)]
+    """Columns; each may be a list of the names that different deliveries use."""
     with_: Mapping[str, Text] = Field(default_factory=dict, alias="with")
 
 

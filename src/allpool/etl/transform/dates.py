@@ -7,17 +7,17 @@ from functools import reduce
 
 import polars as pl
 
-from allpool.mappings.dates import DateFormat
+from allpool.mappings.dates import FIRST_SERIAL, DateFormat
 
 PARTS = ("year", "month", "day", "hour", "minute", "second", "zone")
-FIRST_SERIAL = {"excel": 61, "excel1904": 0}
 
 
 def parse_dates(text: pl.Series, formats: tuple[DateFormat, ...], *, timezone: str) -> pl.DataFrame:
     """Return `date`, `precision`, `time` (with UTC offset) and `error` for each text; null gives nulls.
 
     A text that no format matches is `not_a_date`, one that matches and is no day of the calendar (31.02.) is
-    `impossible_date`, and one that two formats read as different days is `ambiguous_date`.
+    `impossible_date`, and one that two formats read as different days is `ambiguous_date`;
+    so is an hour without offset that the clock went through twice. One that the clock skipped is impossible.
     """
     distinct = text.unique().drop_nulls()
     readings = [_read(distinct, item, timezone) for item in formats]
@@ -30,6 +30,7 @@ def parse_dates(text: pl.Series, formats: tuple[DateFormat, ...], *, timezone: s
         lambda a, b: a | b, [(days[i] != days[0]).fill_null(value=False) for i in turns], pl.lit(value=False)
     )
     disagree = disagree | (pl.concat_list(days).list.drop_nulls().list.n_unique() > 1)
+    disagree = disagree | pl.any_horizontal(pl.col(f"twice{i}") for i in turns)
     matched: pl.Expr = reduce(lambda a, b: a | b, [pl.col(f"matched{i}") for i in turns])
     known = frame.select(
         "text",
@@ -65,8 +66,9 @@ def _read(text: pl.Series, item: DateFormat, timezone: str) -> pl.DataFrame:
         [padded["hour"], padded["minute"].fill_null("00"), padded["second"].fill_null("00")], separator=":"
     )
     moment = pl.concat_str([iso, clock], separator="T").str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False)
-    local = moment.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
-    offset = pl.col("zone").replace("Z", "+00:00").str.replace(r"^([+-]\d{2})(\d{2})$", "$1:$2")
+    local = moment.dt.replace_time_zone(timezone, ambiguous="null", non_existent="null")
+    some = moment.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    offset = pl.col("zone").replace("Z", "+00:00").str.replace(r"^([+-][0-9]{2})([0-9]{2})$", "$1:$2")
     day = iso.str.to_date("%Y-%m-%d", strict=False)
     timed = pl.col("hour").is_not_null()
     good = day.is_not_null() & (
@@ -85,13 +87,14 @@ def _read(text: pl.Series, item: DateFormat, timezone: str) -> pl.DataFrame:
         .otherwise(pl.lit("year")),
         time=pl.when(good & timed).then(pl.concat_str([clock, offset.fill_null(local.dt.to_string("%:z"))])),
         matched=pl.col("year").is_not_null(),
+        twice=offset.is_null() & local.is_null() & some.is_not_null(),
     )
 
 
 def _serial(text: pl.Series, item: DateFormat) -> pl.DataFrame:
     """Read Excel's day numbers; a fraction is a time of day, which a date column does not have."""
     assert item.epoch is not None  # noqa: S101  # asked for by the caller
-    matched = text.str.contains(r"^\d{1,6}(\.0+)?$")
+    matched = text.str.contains(r"^[0-9]{1,6}(\.0+)?$")
     days = text.to_frame("t").select(pl.when(matched).then(pl.col("t").cast(pl.Float64, strict=False)))["t"]
     good = (days >= FIRST_SERIAL[item.name]).fill_null(value=False)
     start = pl.lit(date(*item.epoch))
@@ -100,4 +103,5 @@ def _serial(text: pl.Series, item: DateFormat) -> pl.DataFrame:
         precision=pl.when("good").then(pl.lit("day")),
         time=pl.lit(None, dtype=pl.String),
         matched="matched",
+        twice=pl.lit(value=False),
     )

@@ -14,6 +14,8 @@ from allpool.mappings.plan import FieldPlan
 from allpool.mappings.terminology import normal
 
 DAYS_PER_WEEK = 7
+LARGEST = 2**31 - 1
+"""FHIR's integer has 32 bits (https://hl7.org/fhir/R4/datatypes.html#integer)."""
 
 
 def read_field(
@@ -140,12 +142,12 @@ def _integer(text: pl.Series, plan: FieldPlan, ignored: pl.Series, decimal: Lite
     plain = text.replace_strict(list(found), list(found.values()), default=None, return_dtype=pl.String)
     numbers = parse_numbers(plain, decimal=decimal, comparators=False)
     whole = numbers.select(
-        v=pl.when(pl.col("value") == pl.col("value").round(0)).then(
+        v=pl.when((pl.col("value") == pl.col("value").round(0)) & (pl.col("value").abs() <= LARGEST)).then(
             pl.col("value").cast(pl.Int64, strict=False)
         ),
         e=pl.when(pl.col("error").is_not_null())
         .then("error")
-        .when(pl.col("value") != pl.col("value").round(0))
+        .when((pl.col("value") != pl.col("value").round(0)) | (pl.col("value").abs() > LARGEST))
         .then(pl.lit("not_whole")),
     )
     value = pl.Series("v", whole.select(pl.when(pl.col("e").is_null()).then("v"))["v"])
@@ -184,8 +186,9 @@ def _quantity(
         canonical = pl.when(pl.col("limit") == item).then(chosen).otherwise(canonical)
     unknown_limit = pl.lit(None, dtype=pl.String) if shared else pl.lit("below_unknown")
     bad_unit = pl.col("text").is_not_null() & ~pl.col("unit").is_in(list(factors)).fill_null(value=False)
+    stray = pl.col("text").str.ends_with("%") & (pl.col("unit") != "%") & ~pl.col("limited")
     frame = frame.with_columns(limit_value=canonical).with_columns(
-        error=pl.when(bad_unit)
+        error=pl.when(bad_unit | stray)
         .then(pl.lit("unit"))
         .when(pl.col("limited"))
         .then(pl.when(pl.col("limit_value").is_null()).then(unknown_limit))
@@ -276,7 +279,6 @@ def _relative(text: pl.Series, plan: FieldPlan, ignored: pl.Series, decimal: Lit
         {
             f"{name}_offset_days": days,
             f"{name}_anchor": _where(days, relative.anchor),
-            f"{name}_precision": _where(days, "day"),
         },
         key=days.cast(pl.String) + f"d after {relative.anchor}",
         error=numbers["error"],
@@ -285,11 +287,15 @@ def _relative(text: pl.Series, plan: FieldPlan, ignored: pl.Series, decimal: Lit
 
 
 def _text(text: pl.Series, plan: FieldPlan, ignored: pl.Series) -> Reading:
-    pattern = plan.binding.pattern
-    if pattern is None:
-        return Reading({str(plan.column): text}, key=text, error=texts(len(text)), ignored=ignored)
-    fits = text.str.contains(f"^(?:{pattern})$")
-    value = text.to_frame("t").select(pl.when(fits).then("t"))["t"]
-    return Reading(
-        {str(plan.column): value}, key=value, error=_error(text, value, "pattern"), ignored=ignored
-    )
+    if plan.words is not None:
+        words = plan.words.codes
+        found = {item: words.get(normal(item)) for item in text.unique().drop_nulls().to_list()}
+        value = text.replace_strict(list(found), list(found.values()), default=None, return_dtype=pl.String)
+        error = _error(text, value, "unknown_code")
+    elif plan.binding.pattern is not None:
+        fits = text.str.contains(f"^(?:{plan.binding.pattern})$")
+        value = text.to_frame("t").select(pl.when(fits).then("t"))["t"]
+        error = _error(text, value, "pattern")
+    else:
+        value, error = text, texts(len(text))
+    return Reading({str(plan.column): value}, key=value, error=error, ignored=ignored)

@@ -13,9 +13,9 @@ import polars as pl
 from allpool.etl.transform.source import Prepared, ignore_reason
 
 Verdicts = npt.NDArray[np.uint8]
+Reasons = npt.NDArray[np.uint16]
 
 UNUSED = "no record on this row"
-CONDITION = "condition not met"
 
 
 class Verdict(IntEnum):
@@ -52,7 +52,7 @@ class Ledger:
         shape = (frame.height, len(self._columns))
         self._cells: Verdicts = np.zeros(shape, dtype=np.uint8)
         self._reasons: dict[str, int] = {}
-        self._why: Verdicts = np.zeros(shape, dtype=np.uint8)
+        self._why: Reasons = np.zeros(shape, dtype=np.uint16)
         self._uses: list[Use] = []
         read = {name for names in prepared.plan.named_columns() for name in names}
         for column, index in self._columns.items():

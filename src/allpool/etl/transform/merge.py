@@ -8,9 +8,12 @@ from typing import Final
 
 import polars as pl
 
-from allpool.mappings.plan import RulePlan
+from allpool.mappings.plan import FieldPlan, RulePlan
 
 WHO: Final = ("id", "study", "centre", "pseudonym", "source_file", "source_row", "rule")
+COMPONENTS: Final = "observation_component"
+SINGULAR_TABLES: Final = ("patient", "research_subject")
+"""Tables with one row a patient, whichever record tells of it."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,14 @@ class Conflict:
     table: str
     target: str
     rows: pl.DataFrame
+    element: str | None = None
+    """Data element of the component, where the table is that of components."""
+
+    def concerns(self, field: FieldPlan) -> bool:
+        """Whether `field` fills the target that is in conflict."""
+        if self.table == COMPONENTS:
+            return field.is_component and field.element == self.element
+        return not field.is_component and field.column == self.target
 
 
 def merge(
@@ -34,61 +45,81 @@ def merge(
     repeated = whole["id"].is_duplicated()
     if not repeated.any():
         return whole, []
-    single, several = whole.filter(~repeated), whole.filter(repeated)
-    several = several.sort("id", "source_file", "source_row", "rule", maintain_order=True)
-    content = [name for name in several.columns if name not in WHO]
+    several = whole.filter(repeated).sort("id", "source_file", "source_row", "rule", maintain_order=True)
+    kept, conflicts = [whole.filter(~repeated)], []
+    for kind, rows in _by_kind(table, several, rules):
+        joined, found = _merged(table, kind, rows, rules)
+        kept.append(joined)
+        conflicts.extend(found)
+    return pl.concat(kept, how="vertical_relaxed"), conflicts
+
+
+def _by_kind(
+    table: str, rows: pl.DataFrame, rules: Mapping[str, RulePlan]
+) -> list[tuple[str | None, pl.DataFrame]]:
+    """Return the rows by what they are records of; for components by their element."""
+    if table in SINGULAR_TABLES:
+        return [(None, rows)]
+    if table == COMPONENTS:
+        kind = rows["data_element"]
+    else:
+        records = {rule: rules[rule].record for rule in rows["rule"].unique().to_list()}
+        kind = rows["rule"].replace_strict(list(records), list(records.values()), return_dtype=pl.String)
+    named = rows.with_columns(kind.alias("_kind"))
+    groups = named.partition_by("_kind", as_dict=True, include_key=False, maintain_order=True)
+    return [(str(name), group) for (name,), group in sorted(groups.items())]
+
+
+def _merged(
+    table: str, kind: str | None, rows: pl.DataFrame, rules: Mapping[str, RulePlan]
+) -> tuple[pl.DataFrame, list[Conflict]]:
+    content = [name for name in rows.columns if name not in WHO]
     compared = [name for name in content if not name.endswith(("_delivered", "_delivered_unit"))]
-    said = several.group_by("id", maintain_order=True).agg(
+    said = rows.group_by("id", maintain_order=True).agg(
         *(pl.col(name).drop_nulls().n_unique().alias(name) for name in compared)
     )
+    singular = all(rules[rule].singular for rule in rows["rule"].unique().to_list())
     conflicts: list[Conflict] = []
     dropped = pl.Series("id", [], dtype=pl.String)
-    emptied: dict[str, tuple[pl.Series, list[str]]] = {}
-    for target, names, required in _targets(several, compared, rules):
-        ids = said.filter(pl.any_horizontal(pl.col(name) > 1 for name in names))["id"]
+    for target, names, required in _targets(rows, content, rules):
+        clashing = [pl.col(name) > 1 for name in names if name in compared]
+        ids = said.filter(pl.any_horizontal(clashing))["id"] if clashing else dropped.clear()
         if ids.is_empty():
             continue
-        conflicts.append(
-            Conflict(table, target, several.filter(pl.col("id").is_in(ids.implode())).select(WHO))
-        )
-        singular = all(rules[rule].singular for rule in several["rule"].unique().to_list() if rule in rules)
+        torn = pl.col("id").is_in(ids.implode())
+        element = kind if table == COMPONENTS else None
+        conflicts.append(Conflict(table, target, rows.filter(torn).select(WHO), element))
         if required or not singular:
             dropped = pl.concat([dropped, ids])
         else:
-            emptied[target] = (ids, [name for name in content if _belongs(name, target)])
-    for ids, names in emptied.values():
-        clashing = pl.col("id").is_in(ids.implode())
-        several = several.with_columns(pl.when(~clashing).then(pl.col(name)).alias(name) for name in names)
+            rows = rows.with_columns(pl.when(~torn).then(pl.col(name)).alias(name) for name in names)
     joined = (
-        several.filter(~pl.col("id").is_in(dropped.implode()))
+        rows.filter(~pl.col("id").is_in(dropped.implode()))
         .group_by("id", maintain_order=True)
         .agg(
             *(pl.col(name).first() for name in WHO if name != "id"),
             *(pl.col(name).drop_nulls().first() for name in content),
         )
-        .select(several.columns)
+        .select(rows.columns)
     )
-    return pl.concat([single, joined], how="vertical_relaxed"), conflicts
-
-
-def _belongs(name: str, target: str) -> bool:
-    return name == target or name.startswith(f"{target}_")
+    return joined, conflicts
 
 
 def _targets(
-    rows: pl.DataFrame, compared: list[str], rules: Mapping[str, RulePlan]
+    rows: pl.DataFrame, content: list[str], rules: Mapping[str, RulePlan]
 ) -> list[tuple[str, list[str], bool]]:
     """Return each target (column or composite) with its columns, and whether a rule requires it."""
     known: dict[str, bool] = {}
     for rule_id in rows["rule"].unique().sort().to_list():
-        for item in rules[rule_id].fields if rule_id in rules else ():
+        for item in rules[rule_id].fields:
             if item.column is not None:
                 known[item.column] = known.get(item.column, False) or item.required
     found = []
-    left = set(compared)
-    for target in sorted(known, key=len, reverse=True):
-        names = [name for name in compared if name in left and _belongs(name, target)]
-        left -= set(names)
+    left = dict.fromkeys(content)
+    for target in sorted(known, key=lambda name: (-len(name), name)):
+        names = [name for name in left if name == target or name.startswith(f"{target}_")]
+        for name in names:
+            del left[name]
         if names:
             found.append((target, names, known[target]))
     found.extend((name, [name], True) for name in sorted(left))

@@ -6,7 +6,7 @@ from typing import Literal
 
 import polars as pl
 
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 COMPARATOR = r"^(<=|>=|<|>|≤|≥)\s*"
 FHIR_COMPARATOR = {"≤": "<=", "≥": ">="}
 
@@ -34,7 +34,7 @@ def parse_numbers(
         comparator="comparator",
         error=pl.when(pl.col("text").is_null())
         .then(None)
-        .when(wrong_sign & pl.col("body").str.replace_all("[.,]", "").str.contains(r"^[+-]?\d+$"))
+        .when(wrong_sign & pl.col("body").str.replace_all("[.,]", "").str.contains(r"^[+-]?[0-9]+$"))
         .then(pl.lit("decimal_sign"))
         .when(pl.col("value").is_null() | pl.col("value").is_infinite())
         .then(pl.lit("not_a_number"))

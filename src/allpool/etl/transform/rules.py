@@ -9,6 +9,7 @@ import polars as pl
 
 from allpool.etl.transform.fields import read_field
 from allpool.etl.transform.identity import uuid
+from allpool.etl.transform.joins import Borrowed, joined_columns
 from allpool.etl.transform.ledger import Ledger, Use, Verdict, positions
 from allpool.etl.transform.quarantine import Entries
 from allpool.etl.transform.reading import Reading, texts
@@ -42,6 +43,7 @@ def apply_rule(
     ledger: Ledger,
     entries: Entries,
     made: Made,
+    borrowed: Borrowed,
 ) -> None:
     """Read `rule`'s fields on all rows that it holds for and add the records to `made`."""
     frame = prepared.frame
@@ -54,7 +56,7 @@ def apply_rule(
     for plan in sorted(rule.fields, key=lambda item: bool(item.binding.below)):
         readings[plan.name] = _read(prepared, rule, plan, mapping, rows, readings)
     for plan in rule.fields:
-        _note(prepared, rule, plan, rows, readings[plan.name], ledger, entries)
+        _note(prepared, rule, plan, rows, readings[plan.name], ledger, entries, borrowed)
     state = _state(rule, rows, readings)
     _note_incomplete(prepared, rule, rows, readings, state, ledger, entries)
     good = rows.filter(state["made"])
@@ -67,6 +69,9 @@ def apply_rule(
     records = _records(prepared, rule, good, kept, made)
     _components(rule, records, kept, made)
     used = {column: _used(prepared, rule, column, good, kept) for column in _read_columns(prepared, rule)}
+    for column in joined_columns(dict.fromkeys(used), prepared):
+        lent = good.select(pl.col(str(prepared.patient_column)).alias("_key"), records["id"])
+        borrowed.uses.append((column, rule, lent.filter(used[column])))
     ledger.use(
         Use(rule.id, rule.table, pl.DataFrame({"_i": good["_i"], "id": records["id"]}).with_columns(**used))
     )
@@ -115,38 +120,46 @@ def _note(
     reading: Reading,
     ledger: Ledger,
     entries: Entries,
+    borrowed: Borrowed,
 ) -> None:
     """Put the field's bad cells into quarantine and the passed-over ones into the ledger."""
     column = prepared.actual(plan.binding.column) if plan.binding.column else None
     if column is None:
         return
     if reading.error.null_count() < len(reading.error):
-        entries.ruled(
-            prepared.source,
-            rows,
-            column,
-            reading.error,
-            plan.expected,
-            record=rule.record,
-            element=plan.element,
-        )
         for cell in _cells_of(prepared, column):
+            if joined_columns({cell: None}, prepared):
+                key = pl.col(str(prepared.patient_column)).alias("_key")
+                lent = rows.select(key, reading.error.alias("error")).drop_nulls("error")
+                borrowed.faults.append((cell, rule, plan, lent))
+                continue
+            entries.ruled(
+                prepared.source,
+                rows,
+                cell,
+                reading.error,
+                plan.expected,
+                record=rule.record,
+                element=plan.element,
+            )
             ledger.mark(cell, positions(rows, reading.error.is_not_null()), Verdict.FAULT)
-    for reason in reading.ignored.unique().drop_nulls().to_list():
-        ledger.ignore(column, positions(rows, reading.ignored == reason), reason)
+    for reason in reading.ignored.unique().drop_nulls().sort().to_list():
+        for cell in _cells_of(prepared, column):
+            ledger.ignore(cell, positions(rows, reading.ignored == reason), reason)
 
 
 def _cells_of(prepared: Prepared, column: str) -> tuple[str, ...]:
     """Return the file's columns behind `column`: itself, or those that it is computed from."""
-    computed = prepared.plan.computed.get(column)
-    return computed[1] if computed else (column,)
+    return prepared.computed.get(column, (column,))
 
 
 def _state(rule: RulePlan, rows: pl.DataFrame, readings: dict[str, Reading]) -> pl.DataFrame:
     """Return for each row whether its record is `made`, `held` for a fault, or `incomplete`."""
     required = [item for item in rule.fields if item.required]
     from_columns = [item for item in rule.fields if item.binding.column]
-    own = [item for item in from_columns if item.required or item.name not in CONTEXT]
+    own = [
+        item for item in from_columns if item.required or (item.name not in CONTEXT and not item.is_component)
+    ]
     telling = own or ([] if rule.when else from_columns)
     no, yes = (
         pl.repeat(value=False, n=rows.height, eager=True),

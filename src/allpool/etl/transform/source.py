@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import polars as pl
@@ -49,6 +49,10 @@ class Prepared:
     patient_column: str | None
     scope_columns: tuple[str, ...] = ()
     """Columns that say study and centre."""
+    computed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Computed column -> the file's columns that it is made of."""
+    uncomputed: Mapping[str, pl.Series] = field(default_factory=dict)
+    """Computed column -> rows on which all of them are filled and nothing comes out."""
 
     def actual(self, names: Sequence[str]) -> str | None:
         """Return the first of `names` that the file has, or None."""
@@ -77,16 +81,13 @@ def prepare(
     frame = source.frame.with_row_index("_i")
     for join in plan.joins:
         frame = _joined(frame, plan, join.source, join.columns, others, plans)
-    for name, (function, columns, settings) in plan.computed.items():
-        present = [pl.col(column) for column in columns if column in frame.columns]
-        if len(present) == len(columns):
-            frame = frame.with_columns(FUNCTIONS[function].build(present, settings).alias(name))
+    frame, computed, uncomputed = _computed(frame, plan)
     for names in plan.named_columns():
         if not any(name in frame.columns for name in names):
             entries.column(source, names[0], "missing_column", f"a column {' or '.join(names)}")
     patient_column = next((c for c in plan.patient.column if c in frame.columns), None)
     scope_columns = tuple(sorted(_scope_columns(mapping) & set(source.columns)))
-    prepared = Prepared(source, plan, frame, patient_column, scope_columns)
+    prepared = Prepared(source, plan, frame, patient_column, scope_columns, computed, uncomputed)
     for column in prepared.unknown_columns(mapping):
         entries.column(source, column, "unmapped_column", "a mapping that reads or ignores it")
     study = _scope(prepared, mapping.study, scene.study, "study", entries)
@@ -97,7 +98,39 @@ def prepare(
         p=pl.when(pl.col("s").is_not_null() & pl.col("c").is_not_null()).then("p")
     )
     frame = frame.with_columns(whole["p"].alias("_pseudonym"), study.alias("_study"), centre.alias("_centre"))
-    return Prepared(source, plan, frame, patient_column, scope_columns)
+    return replace(prepared, frame=frame)
+
+
+def told(plan: SourcePlan, text: pl.Expr) -> pl.Expr:
+    """Return a cell's text, or null where it is a missing-data code of the source."""
+    return pl.when(~text.is_in(sorted(plan.missing))).then(text) if plan.missing else text
+
+
+def joined_name(source: str, column: str) -> str:
+    """Return the name under which a mapping reads a joined column."""
+    return f"{source}.{column}"
+
+
+def _computed(
+    frame: pl.DataFrame, plan: SourcePlan
+) -> tuple[pl.DataFrame, dict[str, tuple[str, ...]], dict[str, pl.Series]]:
+    """Add the computed columns whose parts the file has; return also their parts and where they fail."""
+    parts: dict[str, tuple[str, ...]] = {}
+    failed: dict[str, pl.Series] = {}
+    for name, (function, columns, settings) in plan.computed.items():
+        found = [next((c for c in names if c in frame.columns), None) for names in columns]
+        present = [column for column in found if column is not None]
+        if len(present) < len(columns):
+            continue
+        texts = [told(plan, pl.col(column)) for column in present]
+        made = FUNCTIONS[function].build(texts, settings, plan.read.decimal)
+        filled = pl.all_horizontal(text.is_not_null() for text in texts)
+        frame = frame.with_columns(made.alias(name))
+        nothing = frame.select(filled & pl.col(name).is_null()).to_series()
+        if nothing.any():
+            failed[name] = nothing
+        parts[name] = tuple(dict.fromkeys(c for column in present for c in parts.get(column, (column,))))
+    return frame, parts, failed
 
 
 def ignore_reason(plan: SourcePlan, column: str) -> str | None:
@@ -138,7 +171,7 @@ def _joined(
     plans: Mapping[str, SourcePlan],
 ) -> pl.DataFrame:
     """Add another source's columns by patient; a patient who stands there twice with two texts gets none."""
-    names = [f"{other}.{column}" for column in columns]
+    names = [joined_name(other, column) for column in columns]
     key = next((c for c in plan.patient.column if c in frame.columns), None)
     parts = []
     for table in others.get(other, ()):
@@ -147,7 +180,8 @@ def _joined(
         if theirs is not None and present:
             parts.append(
                 table.frame.select(
-                    pl.col(theirs).alias("_key"), *(pl.col(c).alias(f"{other}.{c}") for c in present)
+                    pl.col(theirs).alias("_key"),
+                    *(told(plans[other], pl.col(c)).alias(joined_name(other, c)) for c in present),
                 )
             )
     if key is None or not parts:
@@ -218,12 +252,11 @@ def _holds(prepared: Prepared, condition: Condition, frame: pl.DataFrame) -> pl.
     column = prepared.actual(condition.column or ())
     if column is None:
         return pl.lit(value=False)
-    text = pl.col(column)
-    told = pl.when(~text.is_in(list(prepared.plan.missing))).then(text) if prepared.plan.missing else text
+    text = told(prepared.plan, pl.col(column))
     if condition.equals is not None:
-        return (told == condition.equals).fill_null(value=False)
+        return (text == condition.equals).fill_null(value=False)
     if condition.in_ is not None:
-        return told.is_in(list(condition.in_)).fill_null(value=False)
+        return text.is_in(list(condition.in_)).fill_null(value=False)
     if condition.not_in is not None:
-        return told.is_not_null() & ~told.is_in(list(condition.not_in))
-    return told.is_not_null() if condition.filled else told.is_null()
+        return text.is_not_null() & ~text.is_in(list(condition.not_in))
+    return text.is_not_null() if condition.filled else text.is_null()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from allpool.etl.transform.identity import content_hash, uuid
+from allpool.etl.transform.joins import Borrowed, settle_joins
 from allpool.etl.transform.ledger import Ledger, Verdict, positions
 from allpool.etl.transform.merge import Conflict, merge
 from allpool.etl.transform.quarantine import Entries
@@ -46,15 +47,16 @@ def transform(
     by_source: dict[str, list[SourceFrame]] = {}
     for source in sources:
         by_source.setdefault(source.source, []).append(source)
-    entries, made = Entries(), Made()
+    entries, made, borrowed = Entries(), Made(), Borrowed()
     prepared = [
         prepare(source, plans[source.source], mapping, scene, by_source, plans, entries) for source in sources
     ]
     ledgers = [Ledger(item) for item in prepared]
     for item, ledger in zip(prepared, ledgers, strict=True):
-        _mark_columns_and_rows(item, mapping, ledger)
+        _mark_columns_and_rows(item, mapping, ledger, entries)
         for rule in item.plan.rules:
-            apply_rule(item, rule, mapping, ledger=ledger, entries=entries, made=made)
+            apply_rule(item, rule, mapping, ledger=ledger, entries=entries, made=made, borrowed=borrowed)
+    settle_joins(prepared, ledgers, borrowed, entries)
     _subjects(made)
     rules = {rule.id: rule for plan in mapping.sources for rule in plan.rules}
     tables: dict[str, pl.DataFrame] = {}
@@ -75,12 +77,19 @@ def transform(
     )
 
 
-def _mark_columns_and_rows(prepared: Prepared, mapping: CompiledMapping, ledger: Ledger) -> None:
+def _mark_columns_and_rows(
+    prepared: Prepared, mapping: CompiledMapping, ledger: Ledger, entries: Entries
+) -> None:
     """Settle what no rule will: columns that nobody knows, rows without a patient, study or centre."""
     frame = prepared.frame
     every = positions(frame)
     for column in prepared.unknown_columns(mapping):
         ledger.mark(column, every, Verdict.FAULT)
+    for computed, failed in prepared.uncomputed.items():
+        expected = f"a text that {prepared.plan.computed[computed][0]} can compute '{computed}' with"
+        for column in prepared.computed[computed]:
+            entries.cells(prepared.source, frame.filter(failed), column, "not_computed", expected)
+            ledger.mark(column, positions(frame, failed), Verdict.FAULT)
     lost = frame["_pseudonym"].is_null()
     rows = positions(frame, lost)
     ledger.mark_rows(rows, Verdict.HELD)
@@ -129,19 +138,20 @@ def _note_conflict(
             )
             for field in rule.fields:
                 column = item.actual(field.binding.column or ())
-                if field.column != conflict.target or column is None:
+                if column is None or not conflict.concerns(field):
                     continue
-                filled = rows.filter(pl.col(column).is_not_null())
-                entries.cells(
-                    item.source,
-                    filled,
-                    column,
-                    "conflict",
-                    "one and the same in all rows of this record",
-                    record=rule.record,
-                    element=field.element,
-                )
-                ledger.mark(column, positions(filled), Verdict.FAULT)
+                for cell in item.computed.get(column, (column,)):
+                    filled = rows.filter(pl.col(cell).is_not_null())
+                    entries.cells(
+                        item.source,
+                        filled,
+                        cell,
+                        "conflict",
+                        "one and the same in all rows of this record",
+                        record=rule.record,
+                        element=field.element,
+                    )
+                    ledger.mark(cell, positions(filled), Verdict.FAULT)
 
 
 def _with_known_patients(
