@@ -109,7 +109,7 @@ def test_an_unknown_name_lists_those_there_are() -> None:
     catalogue = load_catalogue()
     with pytest.raises(DefinitionError, match=r"there are: .*rr_overt"):
         catalogue.population("rr")
-    with pytest.raises(DefinitionError, match=r"definition of os 'mine'; there are: common, diagnosis, study_entry"):
+    with pytest.raises(DefinitionError, match=r"definition of os 'mine'; there are: common, diagnosis"):
         catalogue.definition("os", "mine")
 
 

@@ -246,6 +246,35 @@ def test_two_plans_of_one_name(engine: Engine, plan: Path, tmp_path: Path) -> No
         analyse(engine, plans=[plan, other], output=None)
 
 
+def test_every_database_gives_the_same(store: Engine, plan: Path, tmp_path: Path) -> None:
+    """`store` is a migrated store, once in SQLite and once in PostgreSQL."""
+    built = HandBuilt()
+    for study in ("001", "002"):
+        for number in range(6):
+            key = built.patient(
+                f"{study}-{number}",
+                study=study,
+                first_dose=DOSE,
+                response="cr 2022-01-29" if number else "nr 2022-01-29",
+                death="2022-02-20" if number == 1 else None,
+                last_contact="2022-05-15",
+                evaluable_response=True,
+            )
+            built.observation(key, "ph_status", None, value_concept="positive" if number % 2 else "negative")
+            built.mrd(key, "2022-01-29", interpretation="undetectable")
+    built.quarantined("001-3", "death_date")
+    lines = analyse(built.into(store), plans=[plan], output=tmp_path / "page")
+    assert [(line.group, line.value, line.n) for line in lines] == [
+        ("001", "83.3 %", 6),
+        ("002", "83.3 %", 6),
+    ]
+    early = rows(store, "os", "survival")[0]
+    assert (early.n, early.value) == (11, 1.0)
+    assert "waits in quarantine" in early.note
+    assert rows(store, "os", "events")[0].value == 2
+    assert "unreadable date" in (tmp_path / "page" / "index.html").read_text()
+
+
 def test_the_plans_of_the_example_consortium() -> None:
     folder = Path(__file__).resolve().parents[2] / "examples" / "consortium" / "plans"
     plans = [load_plan(path, load_catalogue()) for path in sorted(folder.glob("*.yaml"))]

@@ -56,14 +56,15 @@ class Cohort:
     ) -> pd.DataFrame:
         """Return proportions of responders: group, responders, n, proportion, lower, upper, not_evaluable.
 
-        `n` are the evaluable; `by` is "study", "centre", a column of adsl, a baseline element or an endpoint.
+        `n` are the evaluable; a group without any has nan for the rest. `by` is "study", "centre", a column
+        of adsl, a baseline element or an endpoint.
         """
         from allpool.analysis.proportions import proportion
 
         sample = self.sample(endpoint, by=by, definition=definition)
         if sample.kind != "response":
             raise AnalysisError(f"{endpoint} is no response; ask `survival`")
-        rows = []
+        rows: list[dict[str, object]] = []
         for group, frame in sample.groups():
             out = sample.left_out_of(group)
             estimate = proportion(int(frame["event"].sum()), len(frame), method=method, level=level)
@@ -78,9 +79,13 @@ class Cohort:
                     "not_evaluable": len(out),
                 }
             )
-        return pd.DataFrame(
-            rows, columns=["group", "responders", "n", "proportion", "lower", "upper", "not_evaluable"]
-        )
+        nobody = sorted(set(sample.left_out["group"]) - {row["group"] for row in rows})
+        rows += [
+            {"group": group, "responders": 0, "n": 0, "not_evaluable": len(sample.left_out_of(group))}
+            for group in nobody
+        ]
+        columns = ["group", "responders", "n", "proportion", "lower", "upper", "not_evaluable"]
+        return pd.DataFrame(rows, columns=columns).sort_values("group", ignore_index=True)
 
     def survival(
         self,

@@ -12,6 +12,7 @@ import pandas as pd
 from allpool.analysis.catalogue import Catalogue
 from allpool.analysis.cohorts import Cohort, DerivedTables, cohort_of
 from allpool.analysis.curves import SurvivalCurves, survival_curves
+from allpool.analysis.kaplan_meier import KaplanMeier
 from allpool.analysis.plans import (
     CoxStep,
     LogRankStep,
@@ -128,20 +129,32 @@ def _survival(plan: Plan, step: SurvivalStep, sample: Sample, cohort: Cohort) ->
         statistics.append(Statistic("events", curve.events, group=group, n=curve.n, note=note))
         for row in curve.at(step.times).to_dict("records"):
             statistics += _at_time(row, group=group, n=curve.n, step=step, note=note)
-        median = curve.quantile(0.5)
-        statistics.append(
-            Statistic(
-                "median",
-                _number(median.estimate),
-                group=group,
-                lower=_number(median.lower),
-                upper=_number(median.upper),
-                n=curve.n,
-                unit=plan.unit,
-                note=None if _number(median.estimate) is not None else "not reached",
-            )
-        )
+        statistics.append(_median(curve, group=group, plan=plan, step=step))
     return StepResult(plan, step, tuple(statistics), sample, curves=curves)
+
+
+def _median(curve: KaplanMeier, *, group: str, plan: Plan, step: SurvivalStep) -> Statistic:
+    """Return the median; withheld where it is reached with too few at risk."""
+    median = curve.quantile(0.5)
+    value = _number(median.estimate)
+    if value is None:
+        lower = _number(median.lower)
+        return Statistic(
+            "median", None, group=group, lower=lower, n=curve.n, unit=plan.unit, note="median not reached"
+        )
+    at_risk = int(curve.at(value)["at_risk"].iloc[0])
+    if at_risk < step.at_risk_minimum:
+        few = f"median withheld: {at_risk} at risk, fewer than {step.at_risk_minimum}"
+        return Statistic("median", None, group=group, n=curve.n, unit=plan.unit, note=few)
+    return Statistic(
+        "median",
+        value,
+        group=group,
+        lower=_number(median.lower),
+        upper=_number(median.upper),
+        n=curve.n,
+        unit=plan.unit,
+    )
 
 
 def _at_time(
