@@ -12,8 +12,8 @@ from allpool.mappings.plan import FieldPlan, RulePlan
 
 WHO: Final = ("id", "study", "centre", "pseudonym", "source_file", "source_row", "rule")
 COMPONENTS: Final = "observation_component"
-SINGULAR_TABLES: Final = ("patient", "research_subject")
-"""Tables with one row a patient, whichever record tells of it."""
+SHARED_TABLES: Final = ("patient", "research_subject", "specimen")
+"""Tables of whose rows several kinds of record tell."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _by_kind(
     table: str, rows: pl.DataFrame, rules: Mapping[str, RulePlan]
 ) -> list[tuple[str | None, pl.DataFrame]]:
     """Return the rows by what they are records of; for components by their element."""
-    if table in SINGULAR_TABLES:
+    if table in SHARED_TABLES:
         return [(None, rows)]
     if table == COMPONENTS:
         kind = rows["data_element"]
