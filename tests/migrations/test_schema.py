@@ -19,21 +19,21 @@ from allpool.models import Base
 from allpool.models.engine import connect
 
 
-def test_the_newest_revision_equals_the_models(engine: Engine) -> None:
-    assert migrations.upgrade(engine) == migrations.head()
-    state = migrations.check(engine)
+def test_the_newest_revision_equals_the_models(empty_store: Engine) -> None:
+    assert migrations.upgrade(empty_store) == migrations.head()
+    state = migrations.check(empty_store)
     assert state.differences == ()
     assert state.ok
-    assert set(inspect(engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+    assert set(inspect(empty_store).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
 
 
-def test_going_back_leaves_nothing_and_going_up_again_works(engine: Engine) -> None:
-    migrations.upgrade(engine)
-    assert migrations.downgrade(engine) is None
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-    assert migrations.current(engine) is None
-    assert migrations.upgrade(engine) == migrations.head()
-    assert migrations.check(engine).ok
+def test_going_back_leaves_nothing_and_going_up_again_works(empty_store: Engine) -> None:
+    migrations.upgrade(empty_store)
+    assert migrations.downgrade(empty_store) is None
+    assert inspect(empty_store).get_table_names() == ["alembic_version"]
+    assert migrations.current(empty_store) is None
+    assert migrations.upgrade(empty_store) == migrations.head()
+    assert migrations.check(empty_store).ok
 
 
 def test_upgrading_twice_changes_nothing(store: Engine) -> None:
@@ -55,12 +55,12 @@ def test_a_difference_is_said_in_words(store: Engine) -> None:
     }
 
 
-def test_a_store_without_schema_says_what_to_run(engine: Engine) -> None:
-    assert migrations.current(engine) is None
+def test_a_store_without_schema_says_what_to_run(empty_store: Engine) -> None:
+    assert migrations.current(empty_store) is None
     with pytest.raises(StoreError, match=r"at schema none, this allpool needs .* run `allpool db upgrade`"):
-        migrations.require_current(engine)
-    migrations.upgrade(engine)
-    migrations.require_current(engine)
+        migrations.require_current(empty_store)
+    migrations.upgrade(empty_store)
+    migrations.require_current(empty_store)
 
 
 def test_a_store_of_a_newer_allpool_is_left_alone(store: Engine) -> None:
@@ -72,15 +72,15 @@ def test_a_store_of_a_newer_allpool_is_left_alone(store: Engine) -> None:
 
 
 def test_a_failing_migration_leaves_the_store_as_it_was(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    empty_store: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("in the middle")
 
     monkeypatch.setattr("alembic.op.create_index", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
-        migrations.upgrade(engine)
-    assert inspect(engine).get_table_names() == []
+        migrations.upgrade(empty_store)
+    assert inspect(empty_store).get_table_names() == []
 
 
 def test_there_is_one_head() -> None:

@@ -78,12 +78,12 @@ def test_read_only_refuses_changes(store: Engine, store_url: str) -> None:
     engine.dispose()
 
 
-def test_a_transaction_holds_schema_and_rows(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_a_transaction_holds_schema_and_rows(empty_store: Engine) -> None:
+    with empty_store.connect() as connection:
         connection.execute(text("CREATE TABLE x (a INTEGER)"))
         connection.execute(text("INSERT INTO x VALUES (1)"))
         connection.rollback()
-    assert inspect(engine).get_table_names() == []
+    assert inspect(empty_store).get_table_names() == []
 
 
 def test_no_error_quotes_what_a_row_says(store: Engine) -> None:
