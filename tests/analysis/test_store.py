@@ -38,7 +38,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
                 response="cr 2022-01-29" if answers else "nr 2022-01-29",
                 death=None if answers else f"2022-0{number}-01",
                 last_contact=f"2022-1{number % 3}-15",
-                status="rr_overt" if number else None,
+                status="rr_overt" if number else "unknown" if study == "001" else None,
                 synthetic=study == "001",
             )
             built.observation(key, "ph_status", None, value_concept="positive" if number % 2 else "negative")

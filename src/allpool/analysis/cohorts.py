@@ -10,7 +10,7 @@ import pandas as pd
 
 from allpool.analysis.catalogue import Catalogue
 from allpool.analysis.definitions import Condition, Population, ResponseEndpoint, TimeEndpoint
-from allpool.analysis.samples import Grouping, Sample, grouped, sample_of
+from allpool.analysis.samples import UNKNOWN, Grouping, Sample, grouped, sample_of
 from allpool.errors import AnalysisError, DefinitionError
 
 if TYPE_CHECKING:
@@ -202,7 +202,8 @@ def cohort_of(
 def _met(condition: Condition, subjects: pd.DataFrame, tables: DerivedTables) -> pd.Series:
     """Return whether each subject meets the condition; missing where it is not known."""
     values = _values(condition, subjects, tables)
-    known = values.notna()
+    # "unknown" is a code of several code tables, and says no more than an empty cell
+    known = values.notna() & (values != UNKNOWN)
     if condition.known:
         return known.astype("boolean")
     met = pd.Series(True, index=subjects.index, dtype="boolean")
