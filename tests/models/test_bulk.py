@@ -144,3 +144,18 @@ def test_two_copies_of_sqlite_keep_each_other_s_rows(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(DISTINCT id) FROM stage_observation").fetchone() == (40,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_load_takes_the_fast_path_unless_the_file_is_open_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = connect("sqlite:///x.db", base=tmp_path)
+    upgrade(store)
+    taken: list[str] = []
+    monkeypatch.setattr("allpool.models.bulk._ingest", lambda *_: taken.append("fast"))
+    monkeypatch.setattr("allpool.models.bulk.append", lambda *_: taken.append("driver"))
+    load(store, {OBSERVATION: FRAME})
+    with store.connect():
+        load(store, {OBSERVATION: FRAME})
+    load(store, {OBSERVATION: FRAME})
+    assert taken == ["fast", "driver", "fast"]
