@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from allpool.cli.closing import print_report
 from allpool.cli.options import config_options, open_config
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from sqlalchemy import Engine
 
-    from allpool.analysis.night import Headline
     from allpool.config import Consortium
-    from allpool.etl.feed import FeedResult, Watch
+    from allpool.etl.feed import Watch
     from allpool.etl.night import NightReport
-
-CELLS = ("read", "loaded", "unchanged", "quarantined", "ignored", "empty")
 
 
 @click.command()
@@ -66,7 +63,7 @@ def nightly(
     if as_json:
         click.echo(json.dumps(_plain(report), ensure_ascii=False, default=str))
     else:
-        _print(consortium, report)
+        print_report(consortium, report)
     return int(report.exit_code)
 
 
@@ -109,87 +106,6 @@ def _watch(quiet: bool) -> Iterator[Watch]:
                 progress.update(task, description=f"{feed}: {name}")
 
         yield Shown()
-
-
-def _print(consortium: Consortium, report: NightReport[Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    synthetic = " (SYNTHETIC patients)" if consortium.synthetic else ""
-    table = Table(
-        title=f"{consortium.name}{synthetic}: night {report.run}", title_justify="left", header_style="bold"
-    )
-    table.add_column("feed")
-    table.add_column("state")
-    for name in ("rows", *(f"cells {cell}" for cell in CELLS), "records", "waits", "s"):
-        table.add_column(name, justify="right")
-    for result in report.feeds:
-        table.add_row(*_line(result))
-    total = _totals(report.feeds)
-    table.add_section()
-    table.add_row("all", "", *total, style="bold")
-    console.print(table)
-    for result in report.feeds:
-        if result.message:
-            console.print(f"{result.feed}: {result.message}", style="yellow", markup=False)
-    if report.analysis:
-        _print_results(console, report.analysis, synthetic)
-    waiting = sum(result.waiting for result in report.feeds)
-    if waiting:
-        console.print(f"{waiting} entries wait in quarantine: allpool quarantine list", markup=False)
-    console.print(
-        f"night {report.run}: {report.seconds:.1f} s, exit code {int(report.exit_code)}", markup=False
-    )
-
-
-def _print_results(console: Console, found: Sequence[Headline], synthetic: str) -> None:
-    from rich.table import Table
-
-    table = Table(title=f"results{synthetic}", title_justify="left", header_style="bold")
-    for name, side in (("question", "left"), ("group", "left"), ("", "left"), ("value", "right")):
-        table.add_column(name, justify="right" if side == "right" else "left")
-    table.add_column("95 % interval")
-    table.add_column("n", justify="right")
-    step = None
-    for line in found:
-        if line.step != step:
-            table.add_section()
-        question = line.question if line.step != step else ""
-        step = line.step
-        what = f"{line.statistic} {line.at}".strip()
-        table.add_row(
-            question, line.group, what, line.value, line.interval, "" if line.n is None else str(line.n)
-        )
-    console.print(table)
-
-
-def _line(result: FeedResult) -> list[str]:
-    accounts = result.accounts.values()
-    rows = sum(account.rows for account in accounts)
-    cells = [sum(getattr(account, name) for account in accounts) for name in CELLS]
-    counts = result.counts
-    changed = (
-        f"+{counts.inserted} ~{counts.updated} -{counts.retracted}" if result.status == "published" else ""
-    )
-    return [
-        result.feed,
-        result.status,
-        f"{rows:,}",
-        *(f"{count:,}" for count in cells),
-        changed,
-        f"{result.waiting:,}" if result.waiting else "",
-        f"{result.seconds:.1f}",
-    ]
-
-
-def _totals(results: Sequence[FeedResult]) -> list[str]:
-    accounts = [account for result in results for account in result.accounts.values()]
-    rows = sum(account.rows for account in accounts)
-    cells = [sum(getattr(account, name) for account in accounts) for name in CELLS]
-    waiting = sum(result.waiting for result in results)
-    seconds = sum(result.seconds for result in results)
-    return [f"{rows:,}", *(f"{count:,}" for count in cells), "", f"{waiting:,}", f"{seconds:.1f}"]
 
 
 def _plain(report: NightReport[Any]) -> dict[str, Any]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.source import ROW
+
+RESERVED: Final = frozenset({ROW, "_i", "_key", "_pseudonym", "_study", "_centre"})
+"""Names that the reader and the transform give to columns of their own."""
 
 
 def header_names(cells: Sequence[str], *, row: int) -> tuple[str | None, ...]:
     """Return the name in each header cell, stripped and on one line; None where the cell is blank.
 
-    Raises SourceError: `no_header` (nothing but blanks), `duplicate_header`, `reserved_header` (our `_row`).
+    Raises SourceError: `no_header` (nothing but blanks), `duplicate_header`, `reserved_header`.
     """
     names = tuple(" ".join(cell.strip().split("\n")) or None for cell in cells)
     if not any(names):
@@ -21,11 +25,12 @@ def header_names(cells: Sequence[str], *, row: int) -> tuple[str | None, ...]:
             place=Place(row=row),
         )
     refuse_duplicates(names, row=row)
-    if ROW in names:
+    reserved = next((name for name in names if name in RESERVED), None)
+    if reserved is not None:
         raise SourceError(
-            f"a column is called {ROW}, which allpool keeps for itself; rename it in the export",
+            f"a column is called {reserved}, which allpool keeps for itself; rename it in the export",
             rule="reserved_header",
-            place=Place(row=row, column=ROW),
+            place=Place(row=row, column=reserved),
         )
     return names
 

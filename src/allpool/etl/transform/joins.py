@@ -18,8 +18,8 @@ from allpool.mappings.plan import FieldPlan, RulePlan
 class Borrowed:
     """What became of joined cells: records made of them (`uses`), and what was wrong with them (`faults`).
 
-    Both name the joined column and hold the patient `key` of each row, with the record's `id` or the broken
-    `error` rule.
+    Both name the joined column and hold the patient (`_key`) of each row, with the record's `_id` or the
+    rule that the cell breaks (`_error`).
     """
 
     uses: list[tuple[str, RulePlan, pl.DataFrame]] = field(default_factory=list)
@@ -50,7 +50,8 @@ def settle_joins(
             for borrower, rule, rows in borrowed.uses:
                 if borrower == joined:
                     used = filled.select("_i", "_key").join(rows, on="_key").select("_i", "id")
-                    ledger.use(Use(rule.id, rule.table, used.with_columns(pl.lit(value=True).alias(column))))
+                    cells = pl.DataFrame({column: [True] * used.height}, schema={column: pl.Boolean})
+                    ledger.use(Use(rule.id, rule.table, used["_i"], used["_id"], cells))
             for borrower, rule, plan, rows in borrowed.faults:
                 if borrower == joined:
                     _fault(item, ledger, column, filled.join(rows.unique(), on="_key"), rule, plan, entries)
@@ -90,7 +91,7 @@ def _fault(
     entries: Entries,
 ) -> None:
     entries.ruled(
-        item.source, rows, column, rows["error"], plan.expected, record=rule.record, element=plan.element
+        item.source, rows, column, rows["_error"], plan.expected, record=rule.record, element=plan.element
     )
     ledger.mark(column, positions(rows), Verdict.FAULT)
 

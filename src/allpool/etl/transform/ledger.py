@@ -34,11 +34,16 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class Use:
-    """One rule's records: `rows` has `_i` and `id` and a boolean column for each source column read."""
+    """One rule's records: position of the row, id of the record, and which cells of the row it says.
+
+    `cells` has one boolean column per source column, and as many rows as `at` and `ids`.
+    """
 
     rule: str
     table: str
-    rows: pl.DataFrame
+    at: pl.Series
+    ids: pl.Series
+    cells: pl.DataFrame
 
 
 class Ledger:
@@ -109,17 +114,16 @@ class Ledger:
         for use in self._uses:
             known = outcomes.get(use.table)
             if known is None or known.is_empty():
-                verdicts = np.full(use.rows.height, Verdict.HELD, dtype=np.uint8)
+                verdicts = np.full(len(use.ids), Verdict.HELD, dtype=np.uint8)
             else:
-                joined = use.rows.select("id").join(known, on="id", how="left", maintain_order="left")
+                joined = use.ids.to_frame("id").join(known, on="id", how="left", maintain_order="left")
                 verdicts = joined["verdict"].fill_null(int(Verdict.HELD)).to_numpy().astype(np.uint8)
-            positions = use.rows["_i"].to_numpy().astype(np.int64)
-            for column in use.rows.columns:
+            positions = use.at.to_numpy().astype(np.int64)
+            for column in use.cells.columns:
                 index = self._columns.get(column)
                 if index is None:
                     continue
-                mask = use.rows[column].to_numpy().copy()
-                mask &= self._cells[positions, index] != Verdict.EMPTY
+                mask = use.cells[column].to_numpy() & (self._cells[positions, index] != Verdict.EMPTY)
                 np.maximum.at(self._cells[:, index], positions[mask], verdicts[mask])
         return self._account()
 

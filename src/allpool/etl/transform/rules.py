@@ -70,11 +70,9 @@ def apply_rule(
     _components(rule, records, kept, made)
     used = {column: _used(prepared, rule, column, good, kept) for column in _read_columns(prepared, rule)}
     for column in joined_columns(dict.fromkeys(used), prepared):
-        lent = good.select(pl.col(str(prepared.patient_column)).alias("_key"), records["id"])
+        lent = pl.DataFrame({"_key": good[str(prepared.patient_column)], "_id": records["id"]})
         borrowed.uses.append((column, rule, lent.filter(used[column])))
-    ledger.use(
-        Use(rule.id, rule.table, pl.DataFrame({"_i": good["_i"], "id": records["id"]}).with_columns(**used))
-    )
+    ledger.use(Use(rule.id, rule.table, good["_i"], records["id"], pl.DataFrame(used)))
     made.add(rule.table, records)
 
 
@@ -129,8 +127,9 @@ def _note(
     if reading.error.null_count() < len(reading.error):
         for cell in _cells_of(prepared, column):
             if joined_columns({cell: None}, prepared):
-                key = pl.col(str(prepared.patient_column)).alias("_key")
-                lent = rows.select(key, reading.error.alias("error")).drop_nulls("error")
+                lent = pl.DataFrame(
+                    {"_key": rows[str(prepared.patient_column)], "_error": reading.error}
+                ).drop_nulls("_error")
                 borrowed.faults.append((cell, rule, plan, lent))
                 continue
             entries.ruled(
