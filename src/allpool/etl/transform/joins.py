@@ -49,7 +49,7 @@ def settle_joins(
             _conflict(item, ledger, column, filled.join(torn, on="_key", how="semi"), entries)
             for borrower, rule, rows in borrowed.uses:
                 if borrower == joined:
-                    used = filled.select("_i", "_key").join(rows, on="_key").select("_i", "id")
+                    used = filled.select("_i", "_key").join(rows, on="_key")
                     cells = pl.DataFrame({column: [True] * used.height}, schema={column: pl.Boolean})
                     ledger.use(Use(rule.id, rule.table, used["_i"], used["_id"], cells))
             for borrower, rule, plan, rows in borrowed.faults:
