@@ -78,8 +78,8 @@ def test_the_shipped_definitions() -> None:
         ("populations/founding.yaml", "column: age,", "column: aeg,", "adsl has no column 'aeg'"),
         (
             "populations/founding.yaml",
-            "definition: assessed",
-            "definition: asked",
+            "definition: composite}",
+            "definition: asked}",
             "cr has no definition 'asked'",
         ),
         ("baseline.yaml", "- element: wbc", "- element: wbcs", "the dictionary has no element 'wbcs'"),
