@@ -3,7 +3,7 @@
 `audit` finds, `withdraw` takes what must wait out of staging, `preload` warms up the library in time.
 """
 
-from allpool.etl.audit.audit import FAILURE_SCHEMA, Audited, RuleResult, audit
+from allpool.etl.audit.findings import FAILURE_SCHEMA, Audited, RuleResult, audit
 from allpool.etl.audit.generated import rules_for
 from allpool.etl.audit.rules import Rule
 from allpool.etl.audit.suite import preload

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, func, or_, select
+from sqlalchemy import FromClause, Select, func, or_, select
 
-from allpool.etl.audit.moments import Moment, before, moment, same_day
-from allpool.etl.audit.rules import Rule, Severity
+from allpool.etl.audit.moments import Moment, before, moment, partial_dates, same_day
+from allpool.etl.audit.rules import Category, Rule, Severity, key_rule
 from allpool.mappings.dictionary import Dictionary
 from allpool.models import STAGING
 
@@ -51,7 +51,11 @@ def clinical_rules(dictionary: Dictionary) -> Iterator[Rule]:
 
 def _before_birth(table: str, name: str) -> Rule:
     row, patient = STAGING[table].alias(), STAGING["patient"].alias()
-    failing = _of_patient(row, patient).where(before(moment(row, name), moment(patient, "birth")))
+    failing = (
+        select(row.c.id)
+        .select_from(row.join(patient, patient.c.id == row.c.subject_id))
+        .where(before(moment(row, name), moment(patient, "birth")))
+    )
     return _rule(
         "before-birth", table, f"{name}_date", failing,
         f"{name} is not before the patient's birth.",
@@ -60,9 +64,11 @@ def _before_birth(table: str, name: str) -> Rule:
 
 
 def _after_death() -> Rule:
-    row, patient = STAGING["observation"].alias(), STAGING["patient"].alias()
-    failing = _of_patient(row, patient).where(
-        row.c.data_element.in_(AFTERLIFE), before(moment(patient, "deceased"), moment(row, "effective"))
+    row, patient = _given("observation", *AFTERLIFE), STAGING["patient"].alias()
+    failing = (
+        select(row.c.id)
+        .select_from(row.join(patient, patient.c.id == row.c.subject_id))
+        .where(before(moment(patient, "deceased"), moment(row, "effective")))
     )
     return _rule(
         "after-death", "observation", "effective_date", failing,
@@ -72,12 +78,11 @@ def _after_death() -> Rule:
 
 
 def _undetectable_without_sensitivity() -> Rule:
-    row, sensitivity = STAGING["observation"].alias(), _given("observation_component", "mrd_lod")
+    row, sensitivity = _given("observation", "mrd_value"), _given("observation_component", "mrd_lod")
     failing = (
         select(row.c.id)
         .select_from(row.outerjoin(sensitivity, sensitivity.c.observation_id == row.c.id))
-        .where(row.c.data_element == "mrd_value", row.c.interpretation == "undetectable")
-        .where(sensitivity.c.id.is_(None))
+        .where(row.c.interpretation == "undetectable", sensitivity.c.id.is_(None))
     )
     return _rule(
         "undetectable-without-sensitivity", "observation", "interpretation", failing,
@@ -92,13 +97,12 @@ def _remission_with_blasts(dictionary: Dictionary) -> Iterator[Rule]:
     unit = dictionary[BLASTS].unit if BLASTS in dictionary else None
     if unit is None or unit not in BLAST_LIMIT:
         return
-    row, blasts = STAGING["observation"].alias(), _given("observation", BLASTS)
+    row, blasts = _given("observation", RESPONSE), _given("observation", BLASTS)
     comparator = blasts.c.value_quantity_comparator
     failing = (
         select(row.c.id)
         .select_from(row.join(blasts, blasts.c.subject_id == row.c.subject_id))
         .where(
-            row.c.data_element == RESPONSE,
             row.c.value_concept.in_(REMISSIONS),
             blasts.c.value_quantity >= BLAST_LIMIT[unit],
             or_(comparator.is_(None), comparator.in_((">", ">="))),
@@ -114,11 +118,11 @@ def _remission_with_blasts(dictionary: Dictionary) -> Iterator[Rule]:
 
 
 def _relapse_before_treatment() -> Rule:
-    row, first = STAGING["observation"].alias(), _first_dose()
+    row, first = _given("observation", "relapse_type"), _first_dose()
     failing = (
         select(row.c.id)
         .select_from(row.join(first, first.c.subject_id == row.c.subject_id))
-        .where(row.c.data_element == "relapse_type", before(moment(row, "effective"), _moment_of(first)))
+        .where(before(moment(row, "effective"), _moment_of(first)))
     )
     return _rule(
         "relapse-before-treatment", "observation", "effective_date", failing,
@@ -129,14 +133,11 @@ def _relapse_before_treatment() -> Rule:
 
 
 def _treatment_before_diagnosis() -> Rule:
-    row, diagnosis = STAGING["medication_administration"].alias(), _given("condition", "diagnosis")
+    row, diagnosis = _given("medication_administration", TREATMENT), _given("condition", "diagnosis")
     failing = (
         select(row.c.id)
         .select_from(row.join(diagnosis, diagnosis.c.subject_id == row.c.subject_id))
-        .where(
-            row.c.data_element == TREATMENT,
-            before(moment(row, "effective_start"), moment(diagnosis, "onset")),
-        )
+        .where(before(moment(row, "effective_start"), moment(diagnosis, "onset")))
     )
     return _rule(
         "treatment-before-diagnosis", "medication_administration", "effective_start_date", failing,
@@ -146,18 +147,18 @@ def _treatment_before_diagnosis() -> Rule:
     )  # fmt: skip
 
 
-def _of_patient(row: FromClause, patient: FromClause) -> Select[Any]:
-    return select(row.c.id).select_from(row.join(patient, patient.c.id == row.c.subject_id))
+def _given(table: str, *elements: str) -> FromClause:
+    """Return the staged rows of some elements, with the columns that the rules here read.
 
-
-def _given(table: str, element: str) -> FromClause:
-    """Return the staged rows of one element, to be joined to.
-
-    Distinct, so that the database makes a table of them and looks rows up in it by the join's key. SQLite
-    would otherwise walk all rows of the element, by the index on `data_element`, once per row joined.
+    Distinct, so that the database makes a small table of them and joins by its key. Otherwise SQLite can
+    choose to walk all rows of an element, by the index on `data_element`, once per row of the other side.
     """
     row = STAGING[table].alias()
-    return select(row).where(row.c.data_element == element).distinct().subquery()
+    dates = {name: moment(row, name) for name in partial_dates(table) if (table, name) in DATED}
+    names = ("id", "subject_id", "observation_id", "interpretation", "value_concept", "value_quantity")
+    values = [row.c[name] for name in (*names, "value_quantity_comparator") if name in row.c]
+    times = [part for date in dates.values() for part in vars(date).values()]
+    return select(*values, *times).where(row.c.data_element.in_(elements)).distinct().subquery()
 
 
 def _first_dose() -> FromClause:
@@ -189,20 +190,17 @@ def _rule(
     source: str,
     *,
     severity: Severity = "quarantine",
-    category: Any = "plausibility",
+    category: Category = "plausibility",
     element: str | None = None,
 ) -> Rule:
-    staged = STAGING[table]
-    predicate: ColumnElement[bool] = staged.c.id.in_(failing)
-    return Rule(
-        id=f"clinical.{name}.{table}" if name == "before-birth" else f"clinical.{name}",
+    return key_rule(
+        failing,
+        rule=f"clinical.{name}.{table}" if name == "before-birth" else f"clinical.{name}",
         table=table,
         column=column,
         category=category,
         severity=severity,
         expected=expected,
-        predicate=predicate,
         element=element,
-        alone=True,
         source=source,
     )

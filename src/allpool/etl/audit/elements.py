@@ -8,7 +8,7 @@ from sqlalchemy import Float, Integer, String, and_, or_, select
 
 from allpool.errors import MappingError
 from allpool.etl.audit.moments import day_known, partial_dates
-from allpool.etl.audit.rules import Between, InSet, NotNull, Rule, native_rule
+from allpool.etl.audit.rules import Between, InSet, NotNull, Rule, key_rule, native_rule
 from allpool.etl.audit.uses import COMPONENT, Use, required_columns, uses
 from allpool.mappings.dictionary import DataElement, Dictionary
 from allpool.mappings.records import RecordType
@@ -222,8 +222,7 @@ def _required(
 
 def _says_something(records: Mapping[str, RecordType]) -> Rule:
     """An observation without value, category, reason for its absence or component says nothing."""
-    staged, component = STAGING["observation"], STAGING[COMPONENT].alias()
-    row = staged.alias()
+    row, component = STAGING["observation"].alias(), STAGING[COMPONENT].alias()
     dated_only = [
         code
         for (table, code), columns in required_columns(records).items()
@@ -240,15 +239,14 @@ def _says_something(records: Mapping[str, RecordType]) -> Rule:
             component.c.id.is_(None),
         )
     )
-    return Rule(
-        id="observation.value.given",
+    return key_rule(
+        empty,
+        rule="observation.value.given",
         table="observation",
         column="value",
         category="completeness",
         severity="quarantine",
         expected="An observation has a value, a category, or the reason why it has none.",
-        predicate=staged.c.id.in_(empty),
-        alone=True,
     )
 
 
@@ -300,7 +298,7 @@ def _id(use: Use, column: str, kind: str) -> str:
     name = f"{use.table}.{column}.{kind}"
     if use.element is not None:
         return f"{name}.{use.element.id}"
-    return f"{name}.{use.codes}" if use.rows else name
+    return f"{name}.of-{use.codes}" if use.rows else name
 
 
 def _title(use: Use) -> str:

@@ -9,6 +9,7 @@ one statement, as its native expectations do.
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import Any, ClassVar
 
 from great_expectations.core.metric_domain_types import MetricDomainTypes
@@ -24,7 +25,7 @@ from great_expectations.expectations.core.expect_column_values_to_not_be_null im
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
-from sqlalchemy import case, func, literal_column, select
+from sqlalchemy import case, column, func, literal_column, select, text
 
 FAILED = "unexpected_count"
 
@@ -88,10 +89,10 @@ class AllpoolFailingRows(TableMetricProvider):
 
 
 class AllpoolFailingKeys(TableMetricProvider):
-    """Rows of the batch whose key a query finds; a statement of its own, which databases turn into a join."""
+    """Rows whose key a query finds; a statement of its own, which databases turn into joins."""
 
     metric_name = "allpool.failing_keys"
-    value_keys = ("predicate",)
+    value_keys = ("keys",)
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _sqlalchemy(
@@ -102,20 +103,13 @@ class AllpoolFailingKeys(TableMetricProvider):
         metrics: Any,
         runtime_configuration: Any,
     ) -> Any:
-        batch, _, _ = execution_engine.get_compute_domain(
-            metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
-        )
-        condition: Any = literal_column(metric_value_kwargs["predicate"])
-        found = execution_engine.execute_query(select(func.count()).select_from(batch).where(condition))
-        return int(found.scalar_one())
+        keys = text(metric_value_kwargs["keys"].replace(":", r"\:")).columns(column("id")).subquery("failing")
+        counted = execution_engine.execute_query(select(func.count(keys.c.id.distinct())))
+        return int(counted.scalar_one())
 
 
-class ExpectAllpoolNoFailingRow(BatchExpectation):
-    """No row of the table meets `predicate`, a condition in the database's SQL on the row itself."""
-
-    predicate: str
-    metric_dependencies = ("allpool.failing_rows",)
-    success_keys = ("predicate",)
+class Counting(BatchExpectation, ABC):
+    """Base of expectations of our own: the one metric they depend on is the number of failing rows."""
 
     def _validate(
         self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
@@ -124,7 +118,17 @@ class ExpectAllpoolNoFailingRow(BatchExpectation):
         return {"success": count == 0, "result": {FAILED: count}}
 
 
-class ExpectAllpoolNoFailingKey(ExpectAllpoolNoFailingRow):
-    """No row of the table meets `predicate`, a condition on its key that looks into other tables."""
+class ExpectAllpoolNoFailingRow(Counting):
+    """No row of the table meets `predicate`, a condition in the database's SQL on the row itself."""
 
+    predicate: str
+    metric_dependencies = ("allpool.failing_rows",)
+    success_keys = ("predicate",)
+
+
+class ExpectAllpoolNoFailingKey(Counting):
+    """No row of the table has a key that the query `keys` finds, which looks into other tables."""
+
+    keys: str
     metric_dependencies = ("allpool.failing_keys",)
+    success_keys = ("keys",)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Table, and_, or_
+from sqlalchemy import ColumnElement, Select, Table, and_, or_
 
 from allpool.models import STAGING
 
@@ -66,9 +66,9 @@ class Rule:
     """One rule.
 
     `predicate` is true for the rows that fail, on SQLite and on PostgreSQL. A rule that looks into other
-    tables says `alone`: then its predicate is a condition on keys (`id IN (SELECT ...)`), evaluated in a
-    statement of its own, and never a subquery that leans on the row at hand: a database without an index on
-    a staging table would run that once per row.
+    tables or rows has `keys`, a query of the ids that fail, over aliases; its predicate says that the row's
+    id is one of them. Never a subquery that leans on the row at hand: staging tables have next to no indexes,
+    and a database would run it once per row.
     """
 
     id: str
@@ -86,7 +86,7 @@ class Rule:
     rows: tuple[str, ...] = ()
     """Values of `data_element` that the rule is about; empty for all rows of the table."""
     native: Native | None = None
-    alone: bool = False
+    keys: Select[Any] | None = None
     source: str | None = None
 
 
@@ -123,5 +123,32 @@ def native_rule(
         element=element,
         rows=about,
         native=check if len(about) < 2 else None,
+        source=source,
+    )
+
+
+def key_rule(
+    keys: Select[Any],
+    *,
+    rule: str,
+    table: str,
+    column: str,
+    category: Category,
+    severity: Severity,
+    expected: str,
+    element: str | None = None,
+    source: str | None = None,
+) -> Rule:
+    """Return a rule that looks into other tables or rows; `keys` selects one column, the ids that fail."""
+    return Rule(
+        id=rule,
+        table=table,
+        column=column,
+        category=category,
+        severity=severity,
+        expected=expected,
+        predicate=STAGING[table].c.id.in_(keys),
+        element=element,
+        keys=keys,
         source=source,
     )

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, func, not_, or_, select
 
 from allpool.etl.audit.bindings import BINDINGS, COMPARATORS
 from allpool.etl.audit.moments import before, moment, partial_dates
-from allpool.etl.audit.rules import Category, InSet, NotNull, Rule, Severity, native_rule
-from allpool.models import STAGING, Base, fhir_element, resource_classes
+from allpool.etl.audit.rules import Category, InSet, NotNull, Rule, Severity, key_rule, native_rule
+from allpool.models import STAGING, Base, child_classes, fhir_element, resource_classes
 
 PRECISIONS: Final = ("year", "month", "day", "second")
 PUBLISHED_LATER: Final = frozenset({"version", "run"})
@@ -82,18 +82,16 @@ def _bound(table: str) -> Iterator[Rule]:
 
 
 def _unique(table: str) -> Rule:
-    staged = STAGING[table]
-    row = staged.alias()
+    row = STAGING[table].alias()
     twice = select(row.c.id).group_by(row.c.id).having(func.count() > 1)
-    return Rule(
-        id=f"{table}.id.unique",
+    return key_rule(
+        twice,
+        rule=f"{table}.id.unique",
         table=table,
         column="id",
         category="conformance",
         severity="block",
         expected=f"No two rows of {table} are the same record.",
-        predicate=staged.c.id.in_(twice),
-        alone=True,
     )
 
 
@@ -106,24 +104,35 @@ def _references(table: str) -> Iterator[Rule]:
         if element is None or element.target is None:
             continue
         target = tables[element.target]
-        row, now, then = staged.alias(), STAGING[target].alias(), Base.metadata.tables[target].alias()
-        dangling = (
+        row, now, then = staged.alias(), _staged_ids(table, target), Base.metadata.tables[target].alias()
+        yield key_rule(
             select(row.c.id)
             .select_from(
                 row.outerjoin(now, now.c.id == row.c[column]).outerjoin(then, then.c.id == row.c[column])
             )
-            .where(row.c[column].is_not(None), now.c.id.is_(None), then.c.id.is_(None))
-        )
-        yield Rule(
-            id=f"{table}.{column}.reference",
+            .where(row.c[column].is_not(None), now.c.id.is_(None), then.c.id.is_(None)),
+            rule=f"{table}.{column}.reference",
             table=table,
             column=column,
             category="conformance",
             severity="quarantine",
             expected=f"The {target} that {column} refers to is delivered with it, or was published before.",
-            predicate=staged.c.id.in_(dangling),
-            alone=True,
         )
+
+
+def _staged_ids(table: str, target: str) -> FromClause:
+    """Return the staged ids of `target`; of a child's parents only those with children, which are few."""
+    now = STAGING[target].alias()
+    for child in child_classes():
+        if child.__tablename__ == table and child.parent.__tablename__ == target:
+            referring = STAGING[table].alias()
+            parent = next(
+                column
+                for column in map(str, referring.columns.keys())
+                if (element := fhir_element(STAGING[table], column)) and element.path == ".."
+            )
+            return select(now.c.id).where(now.c.id.in_(select(referring.c[parent]))).distinct().subquery()
+    return now
 
 
 def _date_form(table: str, name: str) -> Iterator[Rule]:

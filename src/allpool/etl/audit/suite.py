@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Engine, column, func, select
+from sqlalchemy import ClauseElement, ColumnElement, Engine, column, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.visitors import replacement_traverse
 
@@ -18,6 +18,7 @@ from allpool.errors import BrokenRuleError, StoreError
 from allpool.etl.audit.rules import Between, InSet, NotNull, Rule
 from allpool.models import STAGING
 
+ADDRESS: Final = "ALLPOOL_AUDIT_STORE"
 _loading = threading.Lock()
 
 
@@ -71,23 +72,27 @@ def _source(engine: Engine) -> Iterator[Any]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    # By name: the library's own reading of an address refuses sockets, and its log would show a password.
     url = engine.url.render_as_string(hide_password=False)
+    context = gx.get_context(mode="ephemeral", runtime_environment={ADDRESS: url})
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     if engine.dialect.name == "sqlite":
         if engine.url.database in (None, "", ":memory:"):
             raise StoreError("the audit reads the store by a second connection; use a file, not memory")
-        source: Any = context.data_sources.add_sqlite("store", connection_string=url, create_temp_table=False)
+        source: Any = context.data_sources.add_sqlite(
+            "store", connection_string=f"${{{ADDRESS}}}", create_temp_table=False
+        )
     else:
-        source = context.data_sources.add_postgres("store", connection_string=url, create_temp_table=False)
+        source = context.data_sources.add_postgres(
+            "store", connection_string=f"${{{ADDRESS}}}", create_temp_table=False
+        )
     try:
         yield source
     finally:
         execution = source.get_execution_engine()
         execution.close()
         execution.engine.dispose()
-        opened = source.get_engine()
-        opened.dispose()
+        source.get_engine().dispose()
 
 
 def _table_counts(
@@ -122,27 +127,26 @@ def _expectation(engine: Engine, library: Any, rule: Rule) -> Any:
                 column=name, min_value=low, max_value=high, meta=meta, **where
             )
         case None:
-            sql = _sql(engine, rule)
-            if rule.alone:
-                return library.ExpectAllpoolNoFailingKey(predicate=sql, meta=meta)
-            return library.ExpectAllpoolNoFailingRow(predicate=sql, meta=meta)
+            if rule.keys is not None:
+                return library.ExpectAllpoolNoFailingKey(keys=_sql(engine, rule.keys), meta=meta)
+            return library.ExpectAllpoolNoFailingRow(predicate=_sql(engine, _bare(rule)), meta=meta)
 
 
-def _sql(engine: Engine, rule: Rule) -> str:
-    """Return the rule's condition as text.
-
-    The library reads a table through a subquery of its own naming, so columns stand without their table's
-    name; and the parameter style is `named`, since others double a percent sign.
-    """
+def _bare(rule: Rule) -> ColumnElement[bool]:
+    """Return the rule's condition without its table's name: the library gives tables names of its own."""
     staged = STAGING[rule.table]
 
     def bare(element: Any, **_: Any) -> Any:
         return column(element.name, element.type) if getattr(element, "table", None) is staged else None
 
-    condition = replacement_traverse(rule.predicate, {}, bare)
+    return replacement_traverse(rule.predicate, {}, bare)
+
+
+def _sql(engine: Engine, clause: ClauseElement) -> str:
+    """Return `clause` as text; parameter style `named`, since others double a percent sign."""
     dialect_class: Any = type(engine.dialect)
     dialect = dialect_class(paramstyle="named")
-    return str(condition.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    return str(clause.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
 def _raised(information: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 from sqlalchemy import Connection, delete, select
 
-from allpool.etl.audit.audit import Audited, failure_frame
+from allpool.etl.audit.findings import Audited, failure_frame
 from allpool.models import STAGING, Base, fhir_element, resource_classes
 
 HELD_WITH: Final = "held-with"

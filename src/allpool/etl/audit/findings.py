@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final
 
 import polars as pl
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, text
 
 from allpool.errors import BrokenRuleError
 from allpool.etl.audit.generated import Staged, rules_for
@@ -116,14 +116,15 @@ def audit(
     thresholds: Thresholds | None = None,
     records: Mapping[str, RecordType] | None = None,
 ) -> Audited:
-    """Audit what `feed` has staged (and committed), for run number `run`; nothing is changed.
+    """Audit what `feed` has staged (and committed), for run number `run`; no row is changed.
 
     `today` is the day of the run. `records` defaults to the record types that ship with allpool.
     Raises `BrokenRuleError` where a rule cannot be evaluated, where Great Expectations and our own query of
     the failing rows disagree, or where another feed's rows are staged too.
     """
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         staged = staged_rows(connection, feed=feed)
+        _refresh_statistics(connection, staged)
     rules = rules_for(staged, dictionary=dictionary, terminology=terminology, today=today, records=records)
     counts = failing_counts(engine, rules)
     results = tuple(
@@ -161,6 +162,12 @@ def staged_rows(connection: Connection, *, feed: str) -> Staged:
     return staged
 
 
+def _refresh_statistics(connection: Connection, staged: Staged) -> None:
+    """Tell the database how much is staged, or it joins as if a freshly filled table were empty."""
+    for table in staged:
+        connection.execute(text(f"ANALYZE {STAGING[table].name}"))
+
+
 def _rows(rule: Rule, staged: Staged) -> int:
     counts = staged[rule.table]
     return sum(counts.get(code, 0) for code in rule.rows) if rule.rows else sum(counts.values())
@@ -187,9 +194,10 @@ def _failing_rows(connection: Connection, rule: Rule, result: RuleResult) -> pl.
     found: Sequence[Any] = connection.execute(
         select(table.c.id, table.c.source_file, table.c.source_row).where(rule.predicate).order_by(table.c.id)
     ).all()
-    if len(found) != result.failed:
+    count = len(found) if rule.keys is None else len({row.id for row in found})
+    if count != result.failed:
         raise BrokenRuleError(
-            f"rule {rule.id}: Great Expectations counts {result.failed} failing rows, our query {len(found)}"
+            f"rule {rule.id}: Great Expectations counts {result.failed} failing rows, our query {count}"
         )
     return failure_frame(
         found,
