@@ -249,24 +249,28 @@ def _date(
     if plan.binding.relative is not None:
         return _relative(text, plan, ignored, decimal)
     dates = parse_dates(text, plan.formats, timezone=timezone)
+    if not plan.has_time:
+        dates = _without_time(dates)
     columns = {f"{name}_date": dates["date"], f"{name}_precision": dates["precision"]}
-    error = dates["error"]
     if plan.has_time:
         columns[f"{name}_time"] = dates["time"]
-    else:
-        timed = dates["time"].is_not_null() & ~dates["time"].str.starts_with("00:00:00").fill_null(value=True)
-        columns[f"{name}_precision"] = dates["precision"].replace("second", "day")
-        error = (
-            pl.DataFrame({"e": error, "t": timed})
-            .select(pl.when("t").then(pl.lit("not_a_date")).otherwise("e"))
-            .to_series()
-        )
     key = dates.select(
         pl.concat_str(
             [pl.col("date").dt.to_string("%Y-%m-%d"), pl.col("precision"), pl.col("time").fill_null("")]
         )
     ).to_series()
-    return Reading(columns, key=key, error=error, ignored=ignored)
+    return Reading(columns, key=key, error=dates["error"], ignored=ignored)
+
+
+def _without_time(dates: pl.DataFrame) -> pl.DataFrame:
+    """Return dates for a field without a time of day: midnight, as spreadsheets write it, is none."""
+    timed = pl.col("time").is_not_null() & ~pl.col("time").str.starts_with("00:00:00")
+    return dates.select(
+        date=pl.when(~timed.fill_null(value=False)).then("date"),
+        precision=pl.when(~timed.fill_null(value=False)).then(pl.col("precision").replace("second", "day")),
+        time=pl.lit(None, dtype=pl.String),
+        error=pl.when(timed).then(pl.lit("not_a_date")).otherwise("error"),
+    )
 
 
 def _relative(text: pl.Series, plan: FieldPlan, ignored: pl.Series, decimal: Literal[".", ","]) -> Reading:
