@@ -14,7 +14,7 @@ from allpool.analysis.definitions import ResponseEndpoint, TimeEndpoint
 from allpool.analysis.subject_level import read_subjects, subject_level
 from allpool.analysis.tables import read, replace
 from allpool.analysis.time_to_event import times_to_event
-from allpool.analysis.timeline import CALENDAR, Timeline, build_timeline, waiting_for
+from allpool.analysis.timeline import CALENDAR, Timeline, build_timeline, read_waiting, waiting_for
 from allpool.mappings.dictionary import Dictionary, load_dictionary
 
 MRD_ELEMENTS = (MRD, "mrd_category", *QUALIFIERS)
@@ -43,7 +43,8 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
     dictionary = load_dictionary()
     subjects = read_subjects(connection)
     who = subjects.select("usubjid", "patient_id")
-    timeline = build_timeline(connection, who, catalogue.moments, dictionary)
+    entries = read_waiting(connection, who)
+    timeline = build_timeline(connection, who, catalogue.moments, entries=entries, dictionary=dictionary)
     measurements = read_measurements(connection, who)
     level = subjects.select("studyid", "siteid", "usubjid")
     return {
@@ -55,6 +56,7 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
             subjects,
             timeline=timeline,
             measurements=measurements,
+            entries=entries,
             catalogue=catalogue,
             dictionary=dictionary,
         ),
@@ -70,6 +72,7 @@ def _responses(
     *,
     timeline: Timeline,
     measurements: pl.DataFrame,
+    entries: pl.DataFrame,
     catalogue: Catalogue,
     dictionary: Dictionary,
 ) -> pl.DataFrame:
@@ -101,7 +104,7 @@ def _responses(
             assessments,
             definition,
             timeline=timeline,
-            waiting=waiting_for(connection, who, needs, dictionary),
+            waiting=waiting_for(entries, needs, dictionary),
             anchors=anchors,
             titles=titles,
         )

@@ -54,9 +54,14 @@ class Timeline:
 
 
 def build_timeline(
-    connection: Connection, subjects: pl.DataFrame, moments: Mapping[str, Moment], dictionary: Dictionary
+    connection: Connection,
+    subjects: pl.DataFrame,
+    moments: Mapping[str, Moment],
+    *,
+    entries: pl.DataFrame,
+    dictionary: Dictionary,
 ) -> Timeline:
-    """Read the moments of `subjects` (usubjid, patient_id) from the resource tables."""
+    """Read the moments of `subjects` (usubjid, patient_id); `entries` are those of `read_waiting`."""
     rows = pl.concat([_occurrences(connection, subjects, own) for own in _by_source(moments)])
     rows = pl.concat([rows, _told(connection, subjects, moments, dated=rows)])
     times = _with_anchors(_chosen(rows.filter(pl.col("clock").is_not_null()), moments), moments)
@@ -69,7 +74,7 @@ def build_timeline(
         .join(anchors, on=KEY, how="anti")
         .with_columns(pl.lit(True).alias("undated"))
     )
-    waiting = _waiting(connection, subjects, moments, dictionary)
+    waiting = _waiting(entries, moments, dictionary)
     states = waiting.join(undated, on=KEY, how="full", coalesce=True).with_columns(
         pl.col("undated", "waiting").fill_null(False)
     )
@@ -215,51 +220,34 @@ def _with_anchors(times: pl.DataFrame, moments: Mapping[str, Moment]) -> pl.Data
     return pl.concat([times, zero]).sort(*KEY, "clock")
 
 
-def _waiting(
-    connection: Connection, subjects: pl.DataFrame, moments: Mapping[str, Moment], dictionary: Dictionary
-) -> pl.DataFrame:
-    """Return usubjid, moment, waiting=True where a cell that the moment needs is in quarantine."""
-    needs = [
-        (name, element, dictionary[element].record)
-        for name, moment in moments.items()
-        for element in moment.elements
-    ]
-    wanted = pl.DataFrame(needs, schema=["moment", "element", "record"], orient="row")
+def read_waiting(connection: Connection, subjects: pl.DataFrame) -> pl.DataFrame:
+    """Return the open quarantine entries of `subjects`: usubjid, element, record."""
+    entries = read(connection, "quarantine", ["patient_id", "element", "record", "status"])
     return (
-        _waiting_elements(connection, subjects, wanted)
-        .select(*KEY)
-        .unique()
-        .with_columns(pl.lit(True).alias("waiting"))
-    )
-
-
-def waiting_for(
-    connection: Connection, subjects: pl.DataFrame, elements: tuple[str, ...], dictionary: Dictionary
-) -> pl.DataFrame:
-    """Return the usubjid of subjects with an open quarantine entry on any of `elements`."""
-    wanted = pl.DataFrame(
-        [("", element, dictionary[element].record) for element in elements],
-        schema=["moment", "element", "record"],
-        orient="row",
-    )
-    return _waiting_elements(connection, subjects, wanted).select("usubjid").unique()
-
-
-def _waiting_elements(connection: Connection, subjects: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
-    """Match open quarantine entries by element, or by record where the entry holds a whole record."""
-    entries = (
-        read(connection, "quarantine", ["patient_id", "element", "record", "status"])
-        .filter((pl.col("status") == "open") & pl.col("patient_id").is_not_null())
+        entries.filter((pl.col("status") == "open") & pl.col("patient_id").is_not_null())
         .join(subjects, on="patient_id")
+        .select("usubjid", "element", "record")
+        .unique()
     )
-    by_element = entries.join(wanted.drop("record"), on="element")
-    by_record = entries.filter(pl.col("element").is_null())
-    records = pl.concat(
-        [wanted.select("moment", "record"), wanted.select("moment", pl.col("element").alias("record"))]
-    ).unique()
+
+
+def waiting_for(entries: pl.DataFrame, elements: tuple[str, ...], dictionary: Dictionary) -> pl.DataFrame:
+    """Return the usubjid of subjects of whom a cell of one of `elements` is in quarantine.
+
+    An entry without an element holds a whole record: it is one of each element of that record.
+    """
+    records = {*elements, *(dictionary[element].record for element in elements)}
+    held = pl.col("element").is_in(elements) | (pl.col("element").is_null() & pl.col("record").is_in(records))
+    return entries.filter(held).select("usubjid").unique()
+
+
+def _waiting(entries: pl.DataFrame, moments: Mapping[str, Moment], dictionary: Dictionary) -> pl.DataFrame:
+    """Return usubjid, moment, waiting=True where a cell that the moment needs is in quarantine."""
     return pl.concat(
         [
-            by_element.select("usubjid", "moment"),
-            by_record.join(records, on="record").select("usubjid", "moment"),
+            waiting_for(entries, moment.elements, dictionary).select(
+                "usubjid", pl.lit(name).alias("moment"), pl.lit(True).alias("waiting")
+            )
+            for name, moment in moments.items()
         ]
     )
