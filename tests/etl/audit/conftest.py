@@ -48,7 +48,7 @@ def run(store: Engine, dictionary: Dictionary, terminology: Terminology) -> Call
     """Audit what is staged."""
 
     def audited(**more: Any) -> Audited:
-        given = {"feed": FEED, "run": 7, "today": TODAY, **more}
-        return audit(store, dictionary=dictionary, terminology=terminology, **given)
+        given = {"run": 7, "today": TODAY, **more}
+        return audit(store, feeds=[FEED], dictionary=dictionary, terminology=terminology, **given)[FEED]
 
     return audited

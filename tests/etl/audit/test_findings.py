@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -175,5 +176,7 @@ def test_no_value_is_told_and_no_file_written(
 
 
 def test_library_loads_only_where_it_is_needed() -> None:
+    asked = "import sys, allpool.etl.audit; sys.exit('great_expectations' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
     preload().join(timeout=120)
     assert "allpool.etl.audit.expectations" in sys.modules

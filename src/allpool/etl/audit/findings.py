@@ -1,4 +1,4 @@
-"""The audit of what a feed has staged: which rules hold, and which rows break those that do not."""
+"""The audit of what feeds have staged: which rules hold, and which rows break those that do not."""
 
 from __future__ import annotations
 
@@ -108,58 +108,86 @@ class Audited:
 def audit(
     engine: Engine,
     *,
-    feed: str,
+    feeds: Sequence[str],
     run: int,
     dictionary: Dictionary,
     terminology: Terminology,
     today: date,
     thresholds: Thresholds | None = None,
     records: Mapping[str, RecordType] | None = None,
-) -> Audited:
-    """Audit what `feed` has staged (and committed), for run number `run`; no row is changed.
+) -> dict[str, Audited]:
+    """Audit what `feeds` have staged (and committed), for run number `run`; no row is changed.
 
-    `today` is the day of the run. `records` defaults to the record types that ship with allpool.
-    Raises `BrokenRuleError` where a rule cannot be evaluated, where Great Expectations and our own query of
-    the failing rows disagree, or where another feed's rows are staged too.
+    The feeds are audited in one pass, since the library's cost is by the rule more than by the row, and
+    judged one by one. `today` is the day of the run. `records` defaults to the record types that ship with
+    allpool. Raises `BrokenRuleError` where a rule cannot be evaluated, where Great Expectations and our own
+    query of the failing rows disagree, or where another feed's rows are staged too.
     """
     with engine.begin() as connection:
-        staged = staged_rows(connection, feed=feed)
-        _refresh_statistics(connection, staged)
-    rules = rules_for(staged, dictionary=dictionary, terminology=terminology, today=today, records=records)
+        staged = staged_rows(connection, feeds=feeds)
+        together = _together(staged)
+        _refresh_statistics(connection, together)
+    rules = rules_for(together, dictionary=dictionary, terminology=terminology, today=today, records=records)
     counts = failing_counts(engine, rules)
-    results = tuple(
-        _result(rule, rows=_rows(rule, staged), failed=counts[rule.id], thresholds=thresholds)
-        for rule in rules
-    )
     with engine.connect() as connection:
-        frames = [
-            _failing_rows(connection, rule, result)
-            for rule, result in zip(rules, results, strict=True)
-            if not result.success
-        ]
-    return Audited(run, feed, results, pl.concat(frames) if frames else pl.DataFrame(schema=FAILURE_SCHEMA))
+        failing = {rule.id: _failing(connection, rule, counts[rule.id]) for rule in rules if counts[rule.id]}
+    limits = thresholds or Thresholds()
+    return {feed: _audited(feed, run, rules, staged.get(feed, {}), failing, limits) for feed in feeds}
 
 
-def staged_rows(connection: Connection, *, feed: str) -> Staged:
-    """Return how many rows are staged per table and data element.
+def _audited(
+    feed: str,
+    run: int,
+    rules: Sequence[Rule],
+    staged: Staged,
+    failing: Mapping[str, pl.DataFrame],
+    thresholds: Thresholds,
+) -> Audited:
+    """Judge one feed by the rules that have rows of it to look at."""
+    results, frames = [], []
+    for rule in rules:
+        rows = _rows(rule, staged)
+        if not rows:
+            continue
+        found = failing[rule.id].filter(pl.col("feed") == feed) if rule.id in failing else None
+        result = _result(
+            rule, rows=rows, failed=found.height if found is not None else 0, thresholds=thresholds
+        )
+        results.append(result)
+        if found is not None and found.height:
+            frames.append(_failures(found, rule, result))
+    return Audited(
+        run, feed, tuple(results), pl.concat(frames) if frames else pl.DataFrame(schema=FAILURE_SCHEMA)
+    )
 
-    Raises `BrokenRuleError` where rows of another feed are staged.
+
+def staged_rows(connection: Connection, *, feeds: Sequence[str]) -> dict[str, Staged]:
+    """Return how many rows are staged per feed, table and data element.
+
+    Raises `BrokenRuleError` where rows of other feeds are staged.
     """
-    staged: dict[str, dict[str | None, int]] = {}
+    staged: dict[str, dict[str, dict[str | None, int]]] = {}
     for name, table in STAGING.items():
-        other = select(table.c.id).where(table.c.feed != feed).limit(1)
-        if connection.execute(other).first() is not None:
-            raise BrokenRuleError(f"table {table.name} holds rows of another feed than {feed}")
-        if "data_element" in table.c:
-            code = table.c.data_element
-            counted = connection.execute(select(code, func.count()).group_by(code)).all()
-            counts = {element: int(rows) for element, rows in counted}
-        else:
-            rows = connection.execute(select(func.count()).select_from(table)).scalar_one()
-            counts = {None: int(rows)} if rows else {}
-        if counts:
-            staged[str(name)] = counts
-    return staged
+        codes = [table.c.data_element] if "data_element" in table.c else []
+        query = select(table.c.feed, func.count(), *codes).group_by(table.c.feed, *codes)
+        for feed, rows, *element in connection.execute(query):
+            if feed not in feeds:
+                raise BrokenRuleError(
+                    f"table {table.name} holds rows of another feed than {', '.join(feeds)}"
+                )
+            staged.setdefault(feed, {}).setdefault(str(name), {})[element[0] if element else None] = int(rows)
+    return dict(staged)
+
+
+def _together(staged: Mapping[str, Staged]) -> Staged:
+    """Return the rows of all feeds together, per table and data element."""
+    total: dict[str, dict[str | None, int]] = {}
+    for tables in staged.values():
+        for table, counts in tables.items():
+            for element, rows in counts.items():
+                known = total.setdefault(table, {})
+                known[element] = known.get(element, 0) + rows
+    return total
 
 
 def _refresh_statistics(connection: Connection, staged: Staged) -> None:
@@ -169,11 +197,11 @@ def _refresh_statistics(connection: Connection, staged: Staged) -> None:
 
 
 def _rows(rule: Rule, staged: Staged) -> int:
-    counts = staged[rule.table]
+    counts = staged.get(rule.table, {})
     return sum(counts.get(code, 0) for code in rule.rows) if rule.rows else sum(counts.values())
 
 
-def _result(rule: Rule, *, rows: int, failed: int, thresholds: Thresholds | None) -> RuleResult:
+def _result(rule: Rule, *, rows: int, failed: int, thresholds: Thresholds) -> RuleResult:
     return RuleResult(
         rule=rule.id,
         table=rule.table,
@@ -181,26 +209,32 @@ def _result(rule: Rule, *, rows: int, failed: int, thresholds: Thresholds | None
         element=rule.element,
         category=rule.category,
         context=rule.context,
-        severity=(thresholds or Thresholds()).severity(rule, failed=failed, rows=rows),
+        severity=thresholds.severity(rule, failed=failed, rows=rows),
         rows=rows,
         failed=failed,
         expected=rule.expected,
     )
 
 
-def _failing_rows(connection: Connection, rule: Rule, result: RuleResult) -> pl.DataFrame:
+def _failing(connection: Connection, rule: Rule, failed: int) -> pl.DataFrame:
     """Select the keys of the rows that fail `rule`, never the library's truncated list of them."""
-    table = STAGING[rule.table]
+    columns = STAGING[rule.table].c
     found: Sequence[Any] = connection.execute(
-        select(table.c.id, table.c.source_file, table.c.source_row).where(rule.predicate).order_by(table.c.id)
+        select(columns.id, columns.source_file, columns.source_row, columns.feed)
+        .where(rule.predicate)
+        .order_by(columns.id)
     ).all()
     count = len(found) if rule.keys is None else len({row.id for row in found})
-    if count != result.failed:
+    if count != failed:
         raise BrokenRuleError(
-            f"rule {rule.id}: Great Expectations counts {result.failed} failing rows, our query {count}"
+            f"rule {rule.id}: Great Expectations counts {failed} failing rows, our query {count}"
         )
-    return failure_frame(
-        found,
+    return _keys(found).with_columns(feed=pl.Series([row.feed for row in found], dtype=pl.String))
+
+
+def _failures(found: pl.DataFrame, rule: Rule, result: RuleResult) -> pl.DataFrame:
+    return _with_constants(
+        found.drop("feed"),
         table=rule.table,
         rule=rule.id,
         column=rule.column,
@@ -212,13 +246,19 @@ def _failing_rows(connection: Connection, rule: Rule, result: RuleResult) -> pl.
 
 def failure_frame(found: Sequence[Any], **constants: str | None) -> pl.DataFrame:
     """Return rows of (id, source file, source row) as failures, with what is true of all of them."""
-    keys = {
-        "id": pl.Series([row[0] for row in found], dtype=pl.String),
-        "source_file": pl.Series([row[1] for row in found], dtype=pl.String),
-        "source_row": pl.Series([row[2] for row in found], dtype=pl.Int64),
-    }
-    return (
-        pl.DataFrame(keys)
-        .with_columns(*(pl.lit(value, pl.String).alias(name) for name, value in constants.items()))
-        .select(FAILURE_SCHEMA.names())
+    return _with_constants(_keys(found), **constants)
+
+
+def _keys(found: Sequence[Any]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "id": pl.Series([row[0] for row in found], dtype=pl.String),
+            "source_file": pl.Series([row[1] for row in found], dtype=pl.String),
+            "source_row": pl.Series([row[2] for row in found], dtype=pl.Int64),
+        }
     )
+
+
+def _with_constants(keys: pl.DataFrame, **constants: str | None) -> pl.DataFrame:
+    named = (pl.lit(value, pl.String).alias(name) for name, value in constants.items())
+    return keys.with_columns(*named).select(FAILURE_SCHEMA.names())
