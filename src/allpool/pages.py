@@ -1,4 +1,4 @@
-"""The generated pages of docs/: tables, dictionary, code tables. `python -m allpool.pages [--check] [DIR]`."""
+"""The generated pages of docs/: `python -m allpool.pages [--check] [DIR]`."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,11 @@ def upgrade(config_file: Path | None, store_url: str | None) -> int:
     Example: allpool db upgrade --store sqlite:///allpool.db
     """
     from allpool import migrations
+    from allpool.etl.lock import locked
 
-    click.echo(f"schema {migrations.upgrade(_store(config_file, store_url))}")
+    engine = _store(config_file, store_url)
+    with locked(engine, since=datetime.now(UTC)):
+        click.echo(f"schema {migrations.upgrade(engine)}")
     return int(ExitCode.OK)
 
 

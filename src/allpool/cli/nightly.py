@@ -48,7 +48,6 @@ def nightly(
 
     consortium = open_config(config_file, store_url)
     store = connect(consortium.store_url)
-    make_ready(store)
     with _watch(as_json) as watch:
         report = run_night(
             consortium,
@@ -57,6 +56,7 @@ def nightly(
             watch=watch,
             centres=centres,
             dry_run=dry_run,
+            prepare=make_ready,
             where=engine,
             analyse=lambda at: _analyse(consortium, at),
         )

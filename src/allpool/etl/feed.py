@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,10 +16,10 @@ from sqlalchemy.engine import Connection
 from allpool.config import FeedSection
 from allpool.errors import BrokenRuleError
 from allpool.etl import operations, quarantine
-from allpool.etl.audit import Audited, audit, withdraw
+from allpool.etl.audit import Audited, audit, preload, withdraw
 from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
 from allpool.etl.publish import Counts, Published, publish
-from allpool.etl.staging import clear, stage
+from allpool.etl.staging import stage
 from allpool.etl.transform.ledger import Account, Verdict
 from allpool.etl.transform.source import Scene
 from allpool.etl.transform.transform import Harmonised, transform
@@ -86,12 +86,59 @@ class Night:
     watch: Watch
 
 
-def run_feed(night: Night, feed: FeedSection, folder: Path, mapping: CompiledMapping) -> FeedResult:
-    """Bring `feed` up to date in the store and return what was done.
+class Clock:
+    """Times the steps of one feed and tells the watch."""
 
-    Nothing is visible to readers before the audit; all of it is then, in one transaction, or none.
-    """
-    clock = _Clock(night.watch, feed.id)
+    def __init__(self, watch: Watch, feed: str) -> None:
+        self._watch, self._feed = watch, feed
+        self._since = perf_counter()
+        self._name: str | None = None
+        self.steps: dict[str, float] = {}
+
+    def step(self, name: str) -> None:
+        """Say that the feed has come to a step."""
+        self.pause()
+        self._name, self._since = name, perf_counter()
+        self._watch.step(self._feed, name)
+
+    def pause(self) -> None:
+        """Stop the time of the step at hand."""
+        if self._name is not None:
+            self.add(self._name, perf_counter() - self._since)
+            self._name = None
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add time to a step."""
+        self.steps[name] = self.steps.get(name, 0.0) + seconds
+
+    def stop(self) -> float:
+        """Stop, and return the seconds of all steps."""
+        self.pause()
+        return sum(self.steps.values())
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A feed that waits in staging for its audit."""
+
+    feed: FeedSection
+    mapping: CompiledMapping
+    delivery: Delivery
+    harmonised: Harmonised
+    fingerprint: str | None
+    clock: Clock
+
+    @property
+    def rows(self) -> int:
+        """Rows in staging."""
+        return sum(frame.height for frame in self.harmonised.tables.values())
+
+
+def begin_feed(
+    night: Night, feed: FeedSection, folder: Path, mapping: CompiledMapping
+) -> FeedResult | Staged:
+    """Read and map `feed` and stage its records; a feed in which nothing has changed is done at once."""
+    clock = Clock(night.watch, feed.id)
     clock.step("look")
     mark = fingerprint(folder, feed, mapping, settings=night.settings)
     with night.engine.connect() as connection:
@@ -100,52 +147,41 @@ def run_feed(night: Night, feed: FeedSection, folder: Path, mapping: CompiledMap
         open_ = quarantine.open_entries(connection, feed.id)
     if mark is not None and known == mark:
         return _repeated(night, feed, before, open_, clock)
+    preload()  # the audit's library loads while the files are read
     clock.step("read")
     delivery = read_delivery(folder, feed, mapping)
     clock.step("map")
     harmonised = _map(night, feed, mapping, delivery)
     clock.step("stage")
-    stage(night.engine, harmonised.tables)
-    clock.step("audit")
+    stage(night.engine, harmonised.tables, beside=True)
+    clock.pause()
+    return Staged(feed, mapping, delivery, harmonised, mark, clock)
+
+
+def audit_feeds(night: Night, staged: Sequence[Staged]) -> dict[str, Audited]:
+    """Audit all that is staged in one pass; each feed bears its share of the time by its rows."""
+    began = perf_counter()
+    night.watch.step(f"{len(staged)} feeds" if len(staged) > 1 else staged[0].feed.id, "audit")
     audited = audit(
         night.engine,
-        feed=feed.id,
+        feeds=[item.feed.id for item in staged],
         run=night.run,
         dictionary=night.vocabulary.dictionary,
         terminology=night.vocabulary.terminology,
         records=night.vocabulary.records,
         today=night.today,
     )
+    seconds, total = perf_counter() - began, sum(item.rows for item in staged) or 1
+    for item in staged:
+        item.clock.add("audit", seconds * item.rows / total)
+    return audited
+
+
+def end_feed(night: Night, staged: Staged, audited: Audited) -> FeedResult:
+    """Publish a staged feed: all of it becomes visible, in one transaction, or none."""
     if audited.blocked:
-        return _blocked(night, feed, audited, clock)
-    clock.step("publish")
-    result = _publish(night, feed, mapping, delivery, harmonised, audited, mark, clock)
-    clear(night.engine)
-    return result
-
-
-class _Clock:
-    """Times the steps of one feed and tells the watch."""
-
-    def __init__(self, watch: Watch, feed: str) -> None:
-        self._watch, self._feed = watch, feed
-        self._began = self._last = perf_counter()
-        self._name: str | None = None
-        self.steps: dict[str, float] = {}
-
-    def step(self, name: str) -> None:
-        now = perf_counter()
-        if self._name is not None:
-            self.steps[self._name] = now - self._last
-        self._name, self._last = name, now
-        self._watch.step(self._feed, name)
-
-    def stop(self) -> float:
-        now = perf_counter()
-        if self._name is not None:
-            self.steps[self._name] = now - self._last
-            self._name = None
-        return now - self._began
+        return _blocked(night, staged, audited)
+    return _publish(night, staged, audited)
 
 
 def _map(night: Night, feed: FeedSection, mapping: CompiledMapping, delivery: Delivery) -> Harmonised:
@@ -161,34 +197,27 @@ def _map(night: Night, feed: FeedSection, mapping: CompiledMapping, delivery: De
     return harmonised
 
 
-def _publish(
-    night: Night,
-    feed: FeedSection,
-    mapping: CompiledMapping,
-    delivery: Delivery,
-    harmonised: Harmonised,
-    audited: Audited,
-    mark: str | None,
-    clock: _Clock,
-) -> FeedResult:
-    ledgers = {ledger.source.id: ledger for ledger in harmonised.ledgers}
-    failed = audit_findings(audited.held, harmonised.tables, delivery, mapping, ledgers)
-    found = waiting(feed, delivery, harmonised.quarantine, failed)
+def _publish(night: Night, staged: Staged, audited: Audited) -> FeedResult:
+    feed, delivery, clock = staged.feed, staged.delivery, staged.clock
+    clock.step("publish")
+    ledgers = {ledger.source.id: ledger for ledger in staged.harmonised.ledgers}
+    failed = audit_findings(audited.held, staged.harmonised.tables, delivery, staged.mapping, ledgers)
+    found = waiting(feed, delivery, staged.harmonised.quarantine, failed)
     unread = [failure.path for _, failure in delivery.failures]
     with night.engine.begin() as connection:
-        withdraw(connection, audited)
+        withdraw(connection, audited, appends=feed.mode == "append")
         protected = operations.rules_of_sources(connection, feed=feed.id, sources=delivery.failed_sources)
         published = publish(connection, feed=feed.id, run=night.run, mode=feed.mode, protected=protected)
-        accounts = _settle(delivery, harmonised, published)
+        accounts = _settle(delivery, staged.harmonised, published)
         recorded = quarantine.record(connection, found, feed=feed.id, run=night.run, unread=unread)
         operations.record_source_files(connection, source_files(delivery, feed.id), run=night.run)
-        operations.record_mapping_rules(connection, _rules(feed, mapping))
-        operations.record_quality(
-            connection, [operations.QualityResultEntry(**row) for row in audited.quality_rows()]
-        )
+        operations.record_mapping_rules(connection, _rules(feed, staged.mapping))
+        operations.record_quality(connection, _quality(audited))
         _record_cells(connection, night, feed, accounts)
-        if mark is not None and not delivery.failures:
-            operations.remember_fingerprint(connection, feed=feed.id, fingerprint=mark, run=night.run)
+        if staged.fingerprint is not None and not delivery.failures:
+            operations.remember_fingerprint(
+                connection, feed=feed.id, fingerprint=staged.fingerprint, run=night.run
+            )
         result = FeedResult(
             feed=feed.id,
             status="published",
@@ -203,6 +232,10 @@ def _publish(
         if night.dry_run:
             connection.rollback()
     return result
+
+
+def _quality(audited: Audited) -> list[operations.QualityResultEntry]:
+    return [operations.QualityResultEntry(**row) for row in audited.quality_rows()]
 
 
 def record_result(connection: Connection, run: int, result: FeedResult) -> None:
@@ -279,7 +312,7 @@ def _repeated(
     feed: FeedSection,
     before: Mapping[str, operations.CellAccountEntry],
     open_: int,
-    clock: _Clock,
+    clock: Clock,
 ) -> FeedResult:
     """Return the result of a feed in which nothing has changed; its accounts are stored for this run too."""
     again = {name: _account(entry).repeated() for name, entry in before.items()}
@@ -302,23 +335,20 @@ def _account(entry: operations.CellAccountEntry) -> Account:
     return Account(**{name: value for name, value in asdict(entry).items() if name not in ("run", "feed")})
 
 
-def _blocked(night: Night, feed: FeedSection, audited: Audited, clock: _Clock) -> FeedResult:
+def _blocked(night: Night, staged: Staged, audited: Audited) -> FeedResult:
     """Leave the published rows as they are and say which rules stop the feed."""
-    clear(night.engine)
     rules = "; ".join(
         f"{rule.rule}: {rule.failed} of {rule.rows} rows ({rule.expected})" for rule in audited.blocked
     )
     result = FeedResult(
-        feed=feed.id,
+        feed=staged.feed.id,
         status="blocked",
         message=f"held back by the audit: {rules}",
-        seconds=clock.stop(),
-        steps=clock.steps,
+        seconds=staged.clock.stop(),
+        steps=staged.clock.steps,
     )
     if not night.dry_run:
         with night.engine.begin() as connection:
-            operations.record_quality(
-                connection, [operations.QualityResultEntry(**row) for row in audited.quality_rows()]
-            )
+            operations.record_quality(connection, _quality(audited))
             record_result(connection, night.run, result)
     return result

@@ -14,8 +14,16 @@ from sqlalchemy import Engine
 from allpool.config import Consortium, FeedSection
 from allpool.errors import AllpoolError, BrokenRuleError, ConfigError, ExitCode, StoreError
 from allpool.etl import operations
-from allpool.etl.audit import preload
-from allpool.etl.feed import FeedResult, Night, Watch, record_result, run_feed
+from allpool.etl.feed import (
+    FeedResult,
+    Night,
+    Staged,
+    Watch,
+    audit_feeds,
+    begin_feed,
+    end_feed,
+    record_result,
+)
 from allpool.etl.lock import locked
 from allpool.etl.publish import publish
 from allpool.etl.staging import clear, stage
@@ -25,6 +33,10 @@ from allpool.version import __version__
 
 SYNTHETIC = "HTEST"
 """v3-ActReason: test health data."""
+
+BATCH_ROWS = 150_000
+"""Staged rows from which a batch of feeds is closed: the audit costs a second or two whatever its size, so
+small feeds share one; the frames of a batch stay in memory until it is published."""
 
 Result = TypeVar("Result")
 
@@ -48,22 +60,24 @@ def run_night(
     watch: Watch,
     centres: Collection[str] = (),
     dry_run: bool = False,
+    prepare: Callable[[Engine], None] | None = None,
     where: str = "local",
     analyse: Callable[[Engine], Result] | None = None,
 ) -> NightReport[Result]:
     """Run every feed of `consortium` (or those of `centres`), then `analyse`, and return the report.
 
-    `where` names the engine that the mapping runs on, for the record of the run. `now` is the time of the
-    night; dates after it are in the future. Raises `StoreError` where the store is locked or out of reach,
-    `ConfigError` and `SecretError` where the night cannot start, `BrokenRuleError` where a rule of the design
-    does not hold.
+    `prepare` brings the store's schema up to date, under the store's lock. `where` names the engine that the
+    mapping runs on, for the record of the run. `now` is the time of the night; dates after it are in the
+    future. Raises `StoreError` where the store is locked or out of reach, `ConfigError` and `SecretError`
+    where the night cannot start, `BrokenRuleError` where a rule of the design does not hold.
     """
     began = perf_counter()
     feeds = _chosen(consortium, centres)
     key = consortium.pseudonym_key()
-    preload()
     vocabulary = load_vocabulary()
     with locked(engine, since=now):
+        if prepare is not None:
+            prepare(engine)
         with engine.begin() as connection:
             run = operations.start_run(connection, started_at=now, code_version=__version__, engine=where)
             operations.register_feeds(connection, [_entry(feed) for feed in (CONSORTIUM, *consortium.feeds)])
@@ -82,8 +96,7 @@ def run_night(
             dry_run=dry_run,
             watch=watch,
         )
-        results = [_studies(night, consortium)]
-        results += [_guarded(night, consortium, feed) for feed in feeds]
+        results = [_studies(night, consortium), *_run_feeds(night, consortium, feeds)]
         watch.step("analysis", "analyse")
         analysis = analyse(engine) if analyse is not None and not dry_run else None
         code = ExitCode.NEEDS_A_PERSON if any(result.needs_a_person for result in results) else ExitCode.OK
@@ -120,13 +133,41 @@ def _chosen(consortium: Consortium, centres: Collection[str]) -> list[FeedSectio
     return [feed for feed in consortium.feeds if not centres or {feed.centre, feed.id} & set(centres)]
 
 
-def _guarded(night: Night, consortium: Consortium, feed: FeedSection) -> FeedResult:
-    """Run one feed; an error that a person can act on costs this feed only."""
+def _run_feeds(night: Night, consortium: Consortium, feeds: Sequence[FeedSection]) -> list[FeedResult]:
+    """Run the feeds, in batches that share one audit, and return their results in the order of the feeds."""
+    results: dict[str, FeedResult] = {}
+    batch: list[Staged] = []
+    clear(night.engine)
+    for feed in feeds:
+        begun = _guarded(night, consortium, feed)
+        if isinstance(begun, FeedResult):
+            results[feed.id] = begun
+        else:
+            batch.append(begun)
+        if sum(item.rows for item in batch) >= BATCH_ROWS:
+            results.update(_end_batch(night, batch))
+            batch = []
+    results.update(_end_batch(night, batch))
+    return [results[feed.id] for feed in feeds]
+
+
+def _end_batch(night: Night, batch: Sequence[Staged]) -> dict[str, FeedResult]:
+    """Audit what is staged, publish it feed by feed, and empty the staging tables."""
+    if not batch:
+        return {}
+    audited = audit_feeds(night, batch)
+    results = {item.feed.id: end_feed(night, item, audited[item.feed.id]) for item in batch}
+    clear(night.engine)
+    return results
+
+
+def _guarded(night: Night, consortium: Consortium, feed: FeedSection) -> FeedResult | Staged:
+    """Read, map and stage one feed; an error that a person can act on costs this feed only."""
     try:
         mapping = load_mapping(
             consortium.path(consortium.content.paths.mappings, feed.mapping), night.vocabulary
         )
-        return run_feed(night, feed, consortium.path(feed.folder), mapping)
+        return begin_feed(night, feed, consortium.path(feed.folder), mapping)
     except (BrokenRuleError, StoreError):
         raise
     except AllpoolError as error:

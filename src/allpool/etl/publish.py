@@ -24,8 +24,6 @@ OUTCOME: Final = pl.Enum(["inserted", "updated", "unchanged", "conflict"])
 
 TABLE: Final = pl.Enum([str(table.name) for table in published_tables()])
 
-STAGED: Final = {"id": pl.String(), "content_hash": pl.String()}
-
 SET_BY_PUBLISH: Final = ("version", "run")
 
 
@@ -70,7 +68,7 @@ def publish(
     retracted, but for rows of the mapping rules in `protected`, whose source could not be read this time.
     The caller's transaction holds it all: nobody sees half a feed. The caller holds the store's lock.
 
-    Raises BrokenRuleError where staging holds rows of another feed, or an id twice.
+    Other feeds' rows in staging are left alone. Raises BrokenRuleError where staging holds an id twice.
     """
     found = {
         str(table.name): _Publication(connection, table, feed=feed, run=run).publish(
@@ -119,13 +117,8 @@ class _Publication:
     def _classify(self, published: pl.DataFrame) -> pl.DataFrame:
         """Return id, outcome and next version (null where new) of each staged row."""
         columns = self.staged.c
-        size, first, last = self.connection.execute(
-            select(func.count(), func.min(columns.feed), func.max(columns.feed)).select_from(self.staged)
-        ).one()
-        if size and (first != self.feed or last != self.feed):
-            raise BrokenRuleError(f"{self.staged.name} holds rows of a feed other than {self.feed}")
         query = select(columns.id, columns.content_hash) if published.height else select(columns.id)
-        staged = read(self.connection, query) if size else pl.DataFrame(schema=STAGED)
+        staged = read(self.connection, query.where(columns.feed == self.feed))
         twice = staged.height - staged["id"].n_unique()
         if twice:
             raise BrokenRuleError(f"{self.staged.name} of feed {self.feed} holds {twice} ids more than once")
@@ -173,8 +166,7 @@ class _Publication:
         """Return the staged rows as the published table has them."""
         columns = [column for column in self.staged.c if column.name not in SET_BY_PUBLISH]
         rows = select(*columns, version.label("version"), literal(self.run).label("run"))
-        # SQLite needs a WHERE here, lest it read ON CONFLICT as a join: https://www.sqlite.org/lang_upsert.html
-        return rows.where(self.staged.c.id.is_not(None))
+        return rows.where(self.staged.c.feed == self.feed)
 
     def _insert(self, rows: Select[Any]) -> int:
         """Insert `rows`, but for ids that another feed published before."""
@@ -191,7 +183,7 @@ class _Publication:
             self.connection,
             select(self.staged.c.id, (self.staged.c.content_hash == self.table.c.content_hash).label("same"))
             .join(self.table, self.table.c.id == self.staged.c.id)
-            .where(self.table.c.feed != self.feed),
+            .where(self.table.c.feed != self.feed, self.staged.c.feed == self.feed),
         )
         said = pl.when("same").then(pl.lit("unchanged", OUTCOME)).otherwise(pl.lit("conflict", OUTCOME))
         return rows.join(theirs, on="id", how="left", maintain_order="left").select(

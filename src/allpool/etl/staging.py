@@ -1,4 +1,4 @@
-"""Where one feed waits for its audit: filled in bulk, emptied after publishing. Analysts never read it."""
+"""Where feeds wait for their audit: filled in bulk, emptied after publishing. Analysts never read it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from allpool.models import STAGING
 from allpool.models.bulk import load, temporary
 
 
-def stage(engine: Engine, tables: Mapping[str, pl.DataFrame]) -> int:
-    """Empty the staging tables, fill them with `tables` (published table's name -> rows); return the rows.
+def stage(engine: Engine, tables: Mapping[str, pl.DataFrame], *, beside: bool = False) -> int:
+    """Fill the staging tables with `tables` (published table's name -> rows); return the rows.
 
-    Columns that a frame lacks are null. Rows are stored sorted by id, so that publishing fills the indexes of
-    the primary keys from left to right (unsorted UUIDs cost five times as much at 8 million rows).
+    What is staged already goes, unless the rows are to stand `beside` those of other feeds. Columns that a
+    frame lacks are null. Rows are stored sorted by id, so that publishing fills the indexes of the primary
+    keys from left to right (unsorted UUIDs cost five times as much at 8 million rows).
     On a SQLite file the caller holds no connection of its own meanwhile, or the slower path is taken.
     """
     unknown = sorted(set(tables) - set(STAGING))
     if unknown:
         raise BrokenRuleError(f"there is no staging table for {', '.join(unknown)}")
-    clear(engine)
+    if not beside:
+        clear(engine)
     return load(engine, {STAGING[name]: frame.sort("id") for name, frame in tables.items() if frame.height})
 
 

@@ -83,7 +83,7 @@ def _bound(table: str) -> Iterator[Rule]:
 
 def _unique(table: str) -> Rule:
     row = STAGING[table].alias()
-    twice = select(row.c.id).group_by(row.c.id).having(func.count() > 1)
+    twice = select(row.c.id).group_by(row.c.id, row.c.feed).having(func.count() > 1)
     return key_rule(
         twice,
         rule=f"{table}.id.unique",
@@ -91,7 +91,7 @@ def _unique(table: str) -> Rule:
         column="id",
         category="conformance",
         severity="block",
-        expected=f"No two rows of {table} are the same record.",
+        expected=f"No two rows of {table} in one feed are the same record.",
     )
 
 

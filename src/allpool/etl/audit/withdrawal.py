@@ -17,11 +17,12 @@ CHUNK: Final = 500
 """Keys in one statement; SQLite takes 32,766 parameters, older builds 999."""
 
 
-def withdraw(connection: Connection, audited: Audited) -> pl.DataFrame:
+def withdraw(connection: Connection, audited: Audited, *, appends: bool) -> pl.DataFrame:
     """Delete from staging the rows in quarantine and those that refer to them; return all, as `failures`.
 
     Parents are looked at before children, so that a patient takes specimens, observations and components
-    along. A row stays where what it refers to was published before: an older version of it is still there.
+    along. Where the feed `appends`, a row stays if what it refers to was published before: an older version
+    of it is still there. In a snapshot that version is retracted, and nothing may refer to it.
     The caller commits.
     """
     gone = audited.held
@@ -29,7 +30,8 @@ def withdraw(connection: Connection, audited: Audited) -> pl.DataFrame:
     ids = {table: set(frame["id"]) for (table,), frame in gone.partition_by("table", as_dict=True).items()}
     for table in map(str, STAGING):
         for column, target in _references(table):
-            if missing := _unpublished(connection, target, ids.get(target, set())):
+            held = ids.get(target, set())
+            if missing := _unpublished(connection, target, held) if appends else held:
                 dependants = _dependants(connection, table, column, sorted(missing))
                 ids.setdefault(table, set()).update(dependants["id"])
                 withdrawn.append(dependants)

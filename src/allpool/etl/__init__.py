@@ -1,0 +1,1 @@
+"""From source files to published tables: readers, transform, staging, audit, publish, export."""
