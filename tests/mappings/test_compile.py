@@ -119,8 +119,10 @@ MISTAKES = {
         "patient has no field 'born'; it has sex",
     ),
     "a record without fields": (
-        "- record: patient\n        sex: {column: sex, codes: {M: male}}\n"
-        '        birth_date: {column: born, format: "%d.%m.%Y"}',
+        (
+            "- record: patient\n        sex: {column: sex, codes: {M: male}}\n"
+            '        birth_date: {column: born, format: "%d.%m.%Y"}'
+        ),
         "- record: patient",
         16,
         "fills no field",

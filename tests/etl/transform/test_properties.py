@@ -63,7 +63,7 @@ sources:
       - {record: body_weight, value: {column: both, unit: kg}}
       - {record: ecog, value: {column: a}}
       - record: mrd
-        value: {column: mrd, unit: "%", comparators: true, below: {neg: sensitivity, trace: "0.1"}, skip: lost}
+        value: {column: mrd, unit: "%", comparators: true, below: {neg: sensitivity, tr: "0.1"}, skip: lost}
         category: {column: mrd, codes: {neg: undetectable, lost: not_evaluable}, numeric: quantifiable}
         sensitivity: {column: b, unit: "%"}
         specimen: {column: arm}
@@ -96,7 +96,7 @@ PEOPLE = ("id", "sex", "born", "day", "arm", "a", "b", "unit", "mrd", "note", "n
 COURSES = ("id", "no", "day")
 TOKENS = (
     *("01", "01", "02", "03", "1", "1.0", "2", "2,5", "2.5", "<0,01%", "≥3", "-4", "1e3", "1e999", "٣", "NA"),
-    *("neg", "trace", "lost", "A", "B", "M", "žena", "ano", "10*9/L", "g/l", "/uL", "mg/L", "%", "5%", "."),
+    *("neg", "tr", "lost", "A", "B", "M", "žena", "ano", "10*9/L", "g/l", "/uL", "mg/L", "%", "5%", "."),
     *("05.03.2023", "25.03.2023", "31.02.2024", "29.10.2023 02:30", "2023", "2023-05", "2023-01-05", "45000"),
     *("2023-03-26T02:30", "9999-12-31", "99.99.9999", "death", "relapse", "-", "60", "100000000000"),
 )
