@@ -8,6 +8,8 @@ import pytest
 
 from allpool.errors import MappingError
 from allpool.mappings.compile import Vocabulary, load_mapping, load_vocabulary
+from allpool.mappings.functions import FUNCTIONS
+from allpool.mappings.schema import Binding
 
 GOOD = """\
 mapping: m
@@ -275,3 +277,22 @@ def test_the_hash_follows_the_file(tmp_path: Path, words: Vocabulary) -> None:
     before = load_mapping(path, words).hash
     path.write_text(GOOD.replace("baseline", "day_7"), encoding="utf-8")
     assert load_mapping(path, words).hash != before
+
+
+def test_the_example_of_the_documentation_compiles(tmp_path: Path, words: Vocabulary) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "mapping-language.md"
+    text = page.read_text(encoding="utf-8")
+    path = tmp_path / "m.yaml"
+    path.write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    assert [source.name for source in load_mapping(path, words).sources] == ["patients", "mrd"]
+
+
+def test_every_function_and_every_word_of_a_field_stands_in_the_documentation() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "mapping-language.md"
+    text = page.read_text(encoding="utf-8")
+    assert not [name for name in FUNCTIONS if f"| `{name}` |" not in text]
+    assert not [
+        word
+        for word in Binding.model_fields
+        if word not in ("column", "constant") and f"| `{word}` |" not in text
+    ]
