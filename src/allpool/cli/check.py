@@ -26,7 +26,7 @@ def check(files: Sequence[Path], mapping_file: Path, as_json: bool) -> int:
 
     FILES are the delivery's files, or its folder.
 
-    Example: allpool check examples/consortium/data/004/brno --mapping examples/consortium/mappings/004.yaml
+    Example: allpool check examples/consortium/data/004/brno --mapping examples/consortium/mappings/004_cp1250.yaml
     """
     from allpool.etl.precheck import precheck
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from math import isfinite
 from typing import Final, Literal
 
 import polars as pl
@@ -128,10 +130,8 @@ def _any_text(_: str) -> None:
 
 
 def _is_number(text: str) -> None:
-    try:
-        float(text)
-    except ValueError:
-        raise ValueError("'by' is a number with a decimal point") from None
+    if re.fullmatch(NUMBER, text) is None or not isfinite(float(text)):
+        raise ValueError("'by' is a number with a decimal point")
 
 
 def _is_whole(text: str) -> None:

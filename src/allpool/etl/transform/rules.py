@@ -132,11 +132,12 @@ def _note(
                 ).drop_nulls("_error")
                 borrowed.faults.append((cell, rule, plan, lent))
                 continue
+            errors = rows.select(pl.when(pl.col(cell).is_not_null()).then(reading.error)).to_series()
             entries.ruled(
                 prepared.source,
                 rows,
                 cell,
-                reading.error,
+                errors,
                 plan.expected,
                 record=rule.record,
                 element=plan.element,
