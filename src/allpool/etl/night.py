@@ -34,7 +34,7 @@ from allpool.version import __version__
 SYNTHETIC = "HTEST"
 """v3-ActReason: test health data."""
 
-BATCH_ROWS = 150_000
+BATCH_ROWS = 300_000
 """Staged rows from which a batch of feeds is closed: the audit costs a second or two whatever its size, so
 small feeds share one; the frames of a batch stay in memory until it is published."""
 
