@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
 import polars as pl
 
 from allpool.etl.transform.dates import parse_dates
-from allpool.etl.transform.numbers import converted, parse_numbers
+from allpool.etl.transform.numbers import NUMBER, converted, parse_numbers
 from allpool.etl.transform.reading import IGNORED_CODE, MISSING, SKIPPED, Reading, texts
 from allpool.mappings.plan import FieldPlan
 from allpool.mappings.terminology import normal
@@ -102,11 +103,9 @@ def _coding(text: pl.Series, plan: FieldPlan, ignored: pl.Series) -> Reading:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", ".").lstrip("<>=≤≥ ").rstrip("% "))
-    except ValueError:
-        return False
-    return True
+    """Whether a text is a number in either decimal sign, with or without comparator and per cent sign."""
+    plain = text.replace(",", ".", 1).lstrip("<>=≤≥ ").rstrip("% ")
+    return re.fullmatch(NUMBER, plain) is not None
 
 
 def _where(present: pl.Series, value: str | None) -> pl.Series:
@@ -172,17 +171,14 @@ def _quantity(
     numbers = parse_numbers(plain, decimal=decimal, comparators=binding.comparators, percent=percent)
     frame = numbers.with_columns(text=text, unit=units, limited=limited, limit=limit_text)
     factors = plan.units or {}
-    value = pl.lit(None, dtype=pl.Float64)
-    for unit, factor in factors.items():
-        value = pl.when(pl.col("unit") == unit).then(converted(pl.col("value"), factor)).otherwise(value)
+    value = _canonical(pl.col("value"), factors)
     canonical = pl.lit(None, dtype=pl.Float64)
     for item in dict.fromkeys(binding.below.values()):
         known = siblings[item].columns if item in siblings else {}
         bound = next((series for series in known.values() if series.dtype == pl.Float64), None)
         chosen = pl.lit(bound) if bound is not None else pl.lit(None, dtype=pl.Float64)
         if item not in siblings:
-            factor = factors.get(binding.unit, 1.0) if isinstance(binding.unit, str) else 1.0
-            chosen = converted(pl.lit(_decimal(item)), factor)
+            chosen = _canonical(pl.lit(float(item)), factors)
         canonical = pl.when(pl.col("limit") == item).then(chosen).otherwise(canonical)
     unknown_limit = pl.lit(None, dtype=pl.String) if shared else pl.lit("below_unknown")
     bad_unit = pl.col("text").is_not_null() & ~pl.col("unit").is_in(list(factors)).fill_null(value=False)
@@ -219,8 +215,12 @@ def _quantity(
     )
 
 
-def _decimal(text: str) -> float:
-    return float(text)
+def _canonical(number: pl.Expr, factors: Mapping[str, float]) -> pl.Expr:
+    """Return a number in the canonical unit, from the unit of its row."""
+    value = pl.lit(None, dtype=pl.Float64)
+    for unit, factor in factors.items():
+        value = pl.when(pl.col("unit") == unit).then(converted(number, factor)).otherwise(value)
+    return value
 
 
 def _unit_of_rows(text: pl.Series, plan: FieldPlan, unit_text: pl.Series | None) -> pl.Series:
