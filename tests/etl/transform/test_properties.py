@@ -229,7 +229,7 @@ def test_no_message_holds_a_value() -> None:
     assert entries.filter((pl.col("rule") == "patient_id") & pl.col("value").is_not_null()).is_empty()
 
 
-def test_source_files_are_not_touched() -> None:
+def test_a_delivery_without_rows_makes_nothing() -> None:
     frame = pl.DataFrame(schema={**dict.fromkeys(PEOPLE, pl.String), "_row": pl.Int64})
     empty = pl.DataFrame(schema={**dict.fromkeys(COURSES, pl.String), "_row": pl.Int64})
     result = harmonise(frame, empty)
