@@ -161,22 +161,26 @@ class _Question:
     def censored(self) -> pl.DataFrame:
         """Return usubjid, when it was last known free of events (last_*), and why that cannot be told."""
         parts = []
-        for name in self.definition.censoring:
+        for order, name in enumerate(self.definition.censoring):
             frame = _states(self._since(name), self.timeline, name, "at")
             parts.append(
                 frame.with_columns(
-                    pl.lit(self.moments[name].title).alias("title"), self._problem(name).alias("problem")
+                    pl.lit(order).alias("order"),
+                    pl.lit(self.moments[name].title).alias("title"),
+                    self._problem(name).alias("problem"),
                 )
             )
         rows = pl.concat(parts)
+        # of two on the same day the one named first counts
         latest = (
             rows.filter(pl.col("time").is_not_null())
-            .sort("usubjid", -pl.col("time"), "clock")
+            .sort("usubjid", -pl.col("time"), "order", "clock")
             .unique("usubjid", keep="first", maintain_order=True)
             .select("usubjid", *(pl.col(part).alias(f"last_{part}") for part in _PARTS))
         )
         problems = (
             rows.filter(pl.col("problem").is_not_null())
+            .sort("usubjid", "order")
             .unique("usubjid", keep="first", maintain_order=True)
             .select("usubjid", pl.col("problem").alias("last_reason"))
         )
