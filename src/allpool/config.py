@@ -82,9 +82,9 @@ class ConfigFile(Section):
     def _distinct(self) -> ConfigFile:
         for name, values in (
             ("feed id", [feed.id for feed in self.feeds]),
-            ("study and centre", [(f.study, f.centre) for f in self.feeds if f.study and f.centre]),
+            ("study and centre", [f"{f.study}, {f.centre}" for f in self.feeds if f.study and f.centre]),
         ):
-            twice = {str(value) for value in values if values.count(value) > 1}
+            twice = {value for value in values if values.count(value) > 1}
             if twice:
                 raise ValueError(f"{name} stands twice: {', '.join(sorted(twice))}")
         return self
