@@ -18,11 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fhir.resources.R4B import get_fhir_model_class
-from pydantic import ValidationError
 from pyfhircheck import Validator
 from pyfhircheck.config import ValidatorConfig
 from pyfhircheck.models import Severity
+
+from allpool.etl.fhir.validation import links, structures
 
 PACKAGE = "fhir/hl7.fhir.r4.core-4.0.1-rebuilt.tgz"
 FREE = {
@@ -70,7 +70,7 @@ def bundle_problems(path: Path, checker: Validator, *, every: bool = False) -> l
     """
     bundle = json.loads(path.read_bytes())
     resources = [entry["resource"] for entry in bundle["entry"]]
-    problems = Counter([*_links(bundle), *_types(resources)])
+    problems = Counter([*links(bundle), *structures(resources)])
     chosen = resources if every else list(_one_of_each_shape(resources))
     for resource in chosen:
         problems.update(resource_errors(resource, checker))
@@ -89,43 +89,6 @@ def resource_errors(resource: dict[str, Any], checker: Validator) -> list[str]:
         for issue in report.issues
         if issue.severity is Severity.ERROR
     ]
-
-
-def _types(resources: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Parse each resource with fhir.resources' R4B classes."""
-    for resource in resources:
-        try:
-            get_fhir_model_class(resource["resourceType"]).model_validate(resource)
-        except ValidationError as error:
-            for found in error.errors():
-                where = ".".join(str(part) for part in found["loc"])
-                yield f"{resource['resourceType']} {where}: fhir.resources: {found['msg']}"
-
-
-def _links(bundle: dict[str, Any]) -> Iterator[str]:
-    """Check that full URLs are unique, agree with type and id, and that each reference resolves within."""
-    base = bundle["entry"][0]["fullUrl"].rsplit("/", 2)[0] if bundle["entry"] else ""
-    urls = Counter(entry["fullUrl"] for entry in bundle["entry"])
-    yield from (f"fullUrl twice: {url}" for url, count in urls.items() if count > 1)
-    for entry in bundle["entry"]:
-        resource = entry["resource"]
-        if entry["fullUrl"] != f"{base}/{resource['resourceType']}/{resource['id']}":
-            yield f"{resource['resourceType']}: fullUrl does not say type and id"
-        for reference in _references(resource):
-            if f"{base}/{reference}" not in urls:
-                target = reference.partition("/")[0]
-                yield f"{resource['resourceType']}: a reference to {target} leads nowhere"
-
-
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("reference"), str):
-            yield value["reference"]
-        for inner in value.values():
-            yield from _references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner)
 
 
 def _one_of_each_shape(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

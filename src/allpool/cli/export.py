@@ -19,11 +19,21 @@ from allpool.errors import ExitCode
 @click.option(
     "--out", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR"
 )
+@click.option("--validate", is_flag=True, help="Check structure and references of what was written.")
 @json_option
 def export(
-    config_file: Path | None, store_url: str | None, kind: str, study: str | None, folder: Path, as_json: bool
+    config_file: Path | None,
+    store_url: str | None,
+    kind: str,
+    study: str | None,
+    folder: Path,
+    validate: bool,
+    as_json: bool,
 ) -> int:
     """Write the store as FHIR R4 (4.0.1), one bundle per study.
+
+    With --validate every resource is parsed by fhir.resources and every reference followed; exit code 1 where
+    something is wrong.
 
     Example: allpool export --format bundle --study 004 --out build/fhir
     """
@@ -48,4 +58,12 @@ def export(
         as_json=as_json,
         right=("resources", "bytes"),
     )
-    return int(ExitCode.OK)
+    if not validate:
+        return int(ExitCode.OK)
+    from allpool.etl.fhir.validation import NOT_CHECKED, bundle_problems
+
+    wrong = [f"{item.path.name}: {problem}" for item in files for problem in bundle_problems(item.path)]
+    for line in wrong:
+        click.echo(line, err=True)
+    click.echo(f"structure and references: {len(wrong)} kinds of fault; {NOT_CHECKED}", err=True)
+    return int(ExitCode.NEEDS_A_PERSON if wrong else ExitCode.OK)
