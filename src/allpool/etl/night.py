@@ -29,6 +29,7 @@ from allpool.etl.publish import publish
 from allpool.etl.staging import clear, stage
 from allpool.etl.studies import FEED, load_studies, studies_hash, study_tables
 from allpool.mappings.compile import load_mapping, load_vocabulary
+from allpool.models.engine import held_open
 from allpool.version import __version__
 
 SYNTHETIC = "HTEST"
@@ -155,9 +156,10 @@ def _end_batch(night: Night, batch: Sequence[Staged]) -> dict[str, FeedResult]:
     """Audit what is staged, publish it feed by feed, and empty the staging tables."""
     if not batch:
         return {}
-    audited = audit_feeds(night, batch)
-    results = {item.feed.id: end_feed(night, item, audited[item.feed.id]) for item in batch}
-    clear(night.engine)
+    with held_open(night.engine):
+        audited = audit_feeds(night, batch)
+        results = {item.feed.id: end_feed(night, item, audited[item.feed.id]) for item in batch}
+        clear(night.engine)
     return results
 
 
