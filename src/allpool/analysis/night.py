@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from allpool.analysis.catalogue import Catalogue, load_catalogue
 from allpool.analysis.derive import derive
 from allpool.analysis.outcomes import store_results
-from allpool.analysis.plans import load_plan
+from allpool.analysis.plans import Plan, load_plan
 from allpool.analysis.report import interval, shown, write_report
 from allpool.analysis.steps import StepResult, run_step
 from allpool.analysis.store import check_release, read_derived
@@ -45,20 +45,16 @@ def analyse(
     output: Path | None,
     release: str | None = None,
     derived: bool = False,
+    whole: bool = False,
 ) -> list[Headline]:
     """Derive the analysis tables, run `plans`, store the results, and write the page into `output`.
 
     With `derived` the tables are taken as they stand. Without `output` no page is written. Returns the steps
-    marked as headlines. Raises `DefinitionError` for a plan that is not valid, before anything is changed.
+    marked as headlines, or with `whole` all of them. Raises `DefinitionError` for a plan that is not valid,
+    before anything is changed.
     """
     catalogue = load_catalogue()
-    loaded = [load_plan(path, catalogue) for path in plans]
-    names = [plan.plan for plan in loaded]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DefinitionError(
-            f"plan '{twice[0]}' stands in two files; a plan's name is the key of its results"
-        )
+    loaded = load_plans(plans, catalogue)
     if release is not None:
         with engine.connect() as connection:
             check_release(connection, release)
@@ -70,7 +66,19 @@ def analyse(
         store_results(connection, results, catalogue, release=release)
     if output is not None:
         write_page(engine, results, catalogue, output=output, release=release)
-    return [line for result in results if result.step.headline for line in headlines(result)]
+    return [line for result in results if whole or result.step.headline for line in headlines(result)]
+
+
+def load_plans(paths: Sequence[Path], catalogue: Catalogue) -> list[Plan]:
+    """Return the plans in `paths`. Raises `DefinitionError` for one that is not valid or named as another."""
+    loaded = [load_plan(path, catalogue) for path in paths]
+    names = [plan.plan for plan in loaded]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DefinitionError(
+            f"plan '{twice[0]}' stands in two files; a plan's name is the key of its results"
+        )
+    return loaded
 
 
 def write_page(

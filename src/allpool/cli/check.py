@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -26,14 +28,18 @@ def check(files: Sequence[Path], mapping_file: Path, as_json: bool) -> int:
 
     FILES are the delivery's files, or its folder.
 
-    Example: allpool check examples/consortium/data/004/brno --mapping examples/consortium/mappings/004_cp1250.yaml
+    Example: allpool check data/centre-1 --mapping mappings/centre_1.yaml
     """
     from allpool.etl.precheck import precheck
 
     found = precheck(files, mapping_file)
     columns = ("file", "sheet", "row", "column", "rule", "expected")
-    show("what would wait", columns, found.findings, as_json=as_json, right=("row",))
-    if not as_json:
+    if as_json:
+        findings = [{name: row[name] for name in columns} for row in found.findings]
+        accounts = [{"file": name, **asdict(account)} for name, account in found.accounts.items()]
+        click.echo(json.dumps({"findings": findings, "cells": accounts}, ensure_ascii=False))
+    else:
+        show("what would wait", columns, found.findings, as_json=False, right=("row",))
         cells = ("read", "loaded", "quarantined", "ignored", "empty")
         rows = [
             {"file": name, "rows": account.rows, **{cell: getattr(account, cell) for cell in cells}}

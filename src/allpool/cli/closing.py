@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
+
+from allpool.cli.options import wide_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,17 +16,14 @@ if TYPE_CHECKING:
     from allpool.etl.night import NightReport
 
 CELLS: Final = ("read", "loaded", "unchanged", "quarantined", "ignored", "empty")
-WIDE: Final = 150
-"""Columns of the tables where no terminal says how wide it is."""
 
 
 def print_report(consortium: Consortium, report: NightReport[Any]) -> None:
     """Print the account of each feed, what stopped one, the results and the exit code."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    console = wide_console()
     synthetic = " (SYNTHETIC patients)" if consortium.synthetic else ""
     table = Table(
         title=f"{consortium.name}: night {report.run}",

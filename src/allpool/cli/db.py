@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from allpool.cli.options import config_options, open_config
+from allpool.cli.options import config_options, store_address
 from allpool.errors import ExitCode, StoreError
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """The store's schema: upgrade it, say which it is, check it against this version of allpool."""
+    """The store's schema: upgrade it, say which it is, check it against this version of allpool.
+
+    Example: allpool db upgrade --store sqlite:///allpool.db
+    """
 
 
 @db.command()
@@ -45,7 +48,7 @@ def current(config_file: Path | None, store_url: str | None) -> int:
     """
     from allpool import migrations
 
-    click.echo(migrations.current(_store(config_file, store_url)) or "none")
+    click.echo(migrations.current(_store(config_file, store_url, read_only=True)) or "none")
     return int(ExitCode.OK)
 
 
@@ -58,7 +61,7 @@ def check_schema(config_file: Path | None, store_url: str | None) -> int:
     """
     from allpool import migrations
 
-    state = migrations.check(_store(config_file, store_url))
+    state = migrations.check(_store(config_file, store_url, read_only=True))
     if not state.ok:
         found = "; ".join(state.differences[:5]) or f"it is at {state.current or 'none'}, not at {state.head}"
         more = f" (and {len(state.differences) - 5} more)" if len(state.differences) > 5 else ""
@@ -67,10 +70,7 @@ def check_schema(config_file: Path | None, store_url: str | None) -> int:
     return int(ExitCode.OK)
 
 
-def _store(config_file: Path | None, store_url: str | None) -> Engine:
-    """Open the store that the options name; an address alone needs no configuration."""
+def _store(config_file: Path | None, store_url: str | None, *, read_only: bool = False) -> Engine:
     from allpool.models.engine import connect
 
-    if store_url and config_file is None:
-        return connect(store_url)
-    return connect(open_config(config_file, store_url).store_url)
+    return connect(store_address(config_file, store_url), read_only=read_only)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from allpool.cli.options import config_options, json_option, open_config, show
+from allpool.cli.options import config_options, json_option, open_store, show
 from allpool.errors import ExitCode
 
 
@@ -38,10 +38,8 @@ def export(
     Example: allpool export --format bundle --study 004 --out build/fhir
     """
     from allpool.etl.fhir.bundle import export_bundles
-    from allpool.models.engine import connect
 
-    engine = connect(open_config(config_file, store_url).store_url, read_only=True)
-    files = export_bundles(engine, folder, study=study)
+    files = export_bundles(open_store(config_file, store_url), folder, study=study)
     rows = [
         {
             "file": str(item.path),

@@ -16,7 +16,7 @@ from allpool.errors import ConfigError, ExitCode, Place
 
 KEY_FILE: Final = "allpool.key"
 KEY_BYTES: Final = 32
-"""As long as what HMAC-SHA256 gives (RFC 2104, section 3: a shorter key is weaker, a longer one no stronger)."""
+"""The length of what HMAC-SHA256 gives: a shorter key is weaker, a longer one no stronger (RFC 2104, 3)."""
 
 
 @click.command()
@@ -57,7 +57,7 @@ def _write_key(path: Path) -> None:
 
 
 def _contents(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]:
-    """Yield path and content of the template's files; `.template` keeps tools from reading a file as theirs."""
+    """Yield path and content of the template's files; a tool does not take `x.template` for its own."""
     for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
         name = f"{prefix}{item.name.removesuffix('.template')}"
         if item.is_dir():

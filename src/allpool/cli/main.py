@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -57,4 +59,18 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return int(ExitCode.OK)
+    except Exception as bug:  # whatever it is, its message may quote a cell
+        click.echo(_where(bug), err=True)
+        return int(ExitCode.BROKEN_RULE)
     return int(result) if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _where(bug: Exception) -> str:
+    """Say where a bug lies, without the exception's message: that may quote what a cell says."""
+    steps = [
+        f"  {Path(step.filename).name}, line {step.lineno}, in {step.name}"
+        for step in traceback.extract_tb(bug.__traceback__)
+    ]
+    return "\n".join(
+        [f"allpool: a bug ({type(bug).__name__}); please report this, and what you ran:", *steps]
+    )

@@ -47,6 +47,7 @@ def nightly(
     from allpool.models.engine import connect
 
     consortium = open_config(config_file, store_url)
+    _check_plans(consortium)
     store = connect(consortium.store_url)
     with _watch(as_json) as watch:
         report = run_night(
@@ -76,11 +77,22 @@ def make_ready(engine: Engine) -> None:
     migrations.require_current(engine)
 
 
+def _check_plans(consortium: Consortium) -> None:
+    """Refuse a plan that is not valid before the night begins, not after it."""
+    from allpool.analysis.catalogue import load_catalogue
+    from allpool.analysis.night import load_plans
+
+    load_plans(_plans(consortium), load_catalogue())
+
+
 def _analyse(consortium: Consortium, engine: Engine) -> Any:
     from allpool.analysis.night import analyse
 
-    plans = sorted(consortium.path(consortium.content.paths.plans).glob("*.yaml"))
-    return analyse(engine, plans=plans, output=consortium.output)
+    return analyse(engine, plans=_plans(consortium), output=consortium.output)
+
+
+def _plans(consortium: Consortium) -> list[Path]:
+    return sorted(consortium.path(consortium.content.paths.plans).glob("*.yaml"))
 
 
 @contextmanager

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from allpool.cli.options import config_options, json_option, open_config, show
-from allpool.errors import ExitCode
+from allpool.cli.options import config_options, json_option, open_store, show
+from allpool.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @click.group()
 def quarantine() -> None:
-    """What did not load: where it stands, which rule it breaks and what was expected."""
+    """What did not load: where it stands, which rule it breaks and what was expected.
+
+    Example: allpool quarantine list --centre brno
+    """
 
 
 def _choice(command: Any) -> Any:
@@ -36,7 +43,7 @@ def list_(
     """
     from allpool.etl.quarantine import counts
 
-    with _connection(config_file, store_url) as connection:
+    with _reading(config_file, store_url, centre, run) as connection:
         rows = counts(connection, centre=centre, run=run)
     columns = ("feed", "rule", "file", "sheet", "column", "entries")
     show("quarantine", columns, rows, as_json=as_json, right=("entries",))
@@ -56,7 +63,7 @@ def show_(
     """
     from allpool.etl.quarantine import entries
 
-    with _connection(config_file, store_url) as connection:
+    with _reading(config_file, store_url, centre, run) as connection:
         rows = entries(connection, centre=centre, run=run)
     columns = ("feed", "file", "sheet", "row", "column", "rule", "expected")
     show("quarantine", columns, rows, as_json=as_json, right=("row",))
@@ -79,9 +86,10 @@ def export_(
     """
     from allpool.etl.quarantine import WHOLE, entries
 
-    with _connection(config_file, store_url) as connection:
+    with _reading(config_file, store_url, centre, run) as connection:
         rows = entries(connection, centre=centre, run=run, values=True)
     file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
     with file.open("w", encoding="utf-8-sig", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(WHOLE)
@@ -95,10 +103,35 @@ def _harmless(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def _connection(config_file: Path | None, store_url: str | None) -> Any:
-    from allpool.models.engine import connect
+@contextmanager
+def _reading(
+    config_file: Path | None, store_url: str | None, centre: str | None, run: int | None
+) -> Iterator[Connection]:
+    """Open the store for reading. Raises `ConfigError` for a centre or run that it does not know."""
+    with open_store(config_file, store_url).connect() as connection:
+        if centre is not None and centre not in (known := _centres(connection)):
+            raise ConfigError(f"the store has no centre or feed '{centre}'; it has {', '.join(known)}")
+        if run is not None and not _is_run(connection, run):
+            raise ConfigError(f"the store has no run {run}; `allpool status` shows the last of each feed")
+        yield connection
 
-    return connect(open_config(config_file, store_url).store_url, read_only=True).connect()
+
+def _centres(connection: Connection) -> list[str]:
+    from sqlalchemy import select
+
+    from allpool.models import Feed, Organization, Quarantine
+
+    columns = (Feed.id, Feed.centre, Organization.identifier, Quarantine.centre)
+    found = {name for column in columns for name in connection.execute(select(column).distinct()).scalars()}
+    return sorted(name for name in found if name)
+
+
+def _is_run(connection: Connection, run: int) -> bool:
+    from sqlalchemy import select
+
+    from allpool.models import EtlRun
+
+    return connection.execute(select(EtlRun.run).where(EtlRun.run == run)).first() is not None
 
 
 def _code(rows: Sequence[Any]) -> int:

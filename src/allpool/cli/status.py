@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
-from allpool.cli.options import config_options, json_option, open_config, show
+from allpool.cli.options import config_options, json_option, open_store, show
 from allpool.errors import ExitCode
+
+UNFINISHED: Final = ("blocked", "failed")
+"""States in which a feed's last delivery is not in the store."""
 
 
 @click.command()
@@ -19,11 +23,10 @@ def status(config_file: Path | None, store_url: str | None, as_json: bool) -> in
     Example: allpool status --config examples/consortium/allpool.toml
     """
     from allpool.etl.operations import overview
-    from allpool.models.engine import connect
 
-    engine = connect(open_config(config_file, store_url).store_url, read_only=True)
-    with engine.connect() as connection:
+    with open_store(config_file, store_url).connect() as connection:
         rows = overview(connection)
     columns = ("feed", "run", "status", "inserted", "updated", "unchanged", "retracted", "waiting", "message")
     show("feeds", columns, rows, as_json=as_json, right=columns[3:8])
-    return int(ExitCode.NEEDS_A_PERSON if any(row["waiting"] for row in rows) else ExitCode.OK)
+    asks = any(row["waiting"] or row["status"] in UNFINISHED for row in rows)
+    return int(ExitCode.NEEDS_A_PERSON if asks else ExitCode.OK)
