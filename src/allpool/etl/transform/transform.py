@@ -99,11 +99,13 @@ def _mark_columns_and_rows(
 
 def _subjects(made: Made) -> None:
     """Give each patient a part in the study, where no `subject` record does."""
+    scope = [pl.col("study"), pl.col("centre"), pl.col("pseudonym")]
+    own = [part["individual_id"] for part in made.parts.get("research_subject", [])]
+    told = pl.concat([pl.Series("individual_id", [], dtype=pl.String), *own])
     for patients in list(made.parts.get("patient", [])):
-        scope = [pl.col("study"), pl.col("centre"), pl.col("pseudonym")]
         made.add(
             "research_subject",
-            patients.select(
+            patients.filter(~pl.col("id").is_in(told.implode())).select(
                 uuid("research_subject", *scope).alias("id"),
                 "study",
                 "centre",
