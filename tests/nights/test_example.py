@@ -18,6 +18,8 @@ from allpool.models.engine import connect
 from tests.fhir_checks import PACKAGE, bundle_problems, validator
 from tests.nights.conftest import ROOT, run
 
+pytestmark = pytest.mark.xdist_group("example")  # one worker: the night is run once
+
 NOT_DELIVERED = ("consent",)  # no study of the example sends consents
 DERIVED = ("adsl", "adrs", "adtte", "adae", "admrd", "analysis_result", "analysis_subject")
 

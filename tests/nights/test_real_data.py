@@ -16,6 +16,8 @@ from allpool.analysis.store import Store
 from allpool.analysis.survival import cox, kaplan_meier, logrank
 from tests.nights.conftest import ROOT, run
 
+pytestmark = pytest.mark.xdist_group("real")  # one worker: the night is run once
+
 EXACT = {"rtol": 0, "atol": 1e-12}  # the bar for Kaplan-Meier
 CLOSE = {"rtol": 1e-8, "atol": 1e-8}  # the bar for log-rank and Cox; R prints 15 digits
 STUDIES = {"amlsg-hd98a": "AMLHD98A", "amlsg-hd98b": "AMLHD98B", "amlsg-0704": "AMLSG0704"}
