@@ -156,11 +156,17 @@ def _verdicts(frame: pl.DataFrame, definition: ResponseDefinition) -> pl.DataFra
 
 def _reported(frame: pl.DataFrame, rule: Reported) -> pl.DataFrame:
     """Add verdict (Y, N) and open (why there is none): a code that the table knows is an assessment."""
-    verdict = pl.when(pl.col("code").is_in(rule.codes)).then(pl.lit("Y")).when(pl.col("code").is_not_null())
+    unclear = pl.col("code").is_in(rule.unclear).fill_null(False)
+    told = pl.col("code").is_not_null() & ~unclear
+    verdict = pl.when(pl.col("code").is_in(rule.codes)).then(pl.lit("Y")).when(told).then(pl.lit("N"))
     heard = ~pl.col("code").is_in(rule.silent).fill_null(False)
     return frame.filter((pl.col("data_element") == rule.element) & heard).with_columns(
-        verdict.then(pl.lit("N")).alias("verdict"),
-        pl.when(pl.col("code").is_null()).then(pl.lit("an assessment without a result")).alias("open"),
+        verdict.alias("verdict"),
+        pl.when(pl.col("code").is_null())
+        .then(pl.lit("an assessment without a result"))
+        .when(unclear)
+        .then(pl.concat_str(pl.lit("reported as "), pl.col("code"), pl.lit(", which may be either")))
+        .alias("open"),
     )
 
 

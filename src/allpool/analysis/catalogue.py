@@ -177,10 +177,9 @@ class _Checks:
             self.moments_exist(document, (*at, "among"), [response.among])
         if response.reported:
             self.elements(document, (*at, "reported"), [response.reported.element])
-            table = self.dictionary[response.reported.element].codes
-            self.codes(
-                document, (*at, "reported"), (*response.reported.codes, *response.reported.silent), table
-            )
+            rule = response.reported
+            table = self.dictionary[rule.element].codes
+            self.codes(document, (*at, "reported"), (*rule.codes, *rule.silent, *rule.unclear), table)
         if response.measured:
             self.codes(document, (*at, "measured"), response.measured.methods, "mrd_method")
         if response.window:

@@ -90,12 +90,14 @@ class Window(Frozen):
 class Reported(Frozen):
     """Response as the centre called it: yes where the code is one of `codes`, no where it is another.
 
-    Codes under `silent` say nothing: such a row is no assessment.
+    Codes under `silent` say nothing: such a row is no assessment. Codes under `unclear` say something that
+    may be either (a composite remission, asked whether it was complete): the answer stays open.
     """
 
     element: str
     codes: Many
     silent: Many = ()
+    unclear: Many = ()
 
 
 class Measured(Frozen):
