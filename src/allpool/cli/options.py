@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 WIDE: Final = 150
-"""Columns of a table where no terminal says how wide it is."""
+"""Columns of a page of text where no terminal says how wide it is."""
+UNFOLDED: Final = 10_000
+"""Columns of a table that a program may read: no cell is broken into lines."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,11 +69,11 @@ def store_address(config_file: Path | None, store_url: str | None) -> str:
     return store_url if store_url and config_file is None else open_config(config_file, store_url).store_url
 
 
-def wide_console() -> Console:
-    """Return a console as wide as the terminal, or wide where there is none."""
+def wide_console(width: int = WIDE) -> Console:
+    """Return a console as wide as the terminal, or of `width` columns where there is none."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+    return Console(width=None if sys.stdout.isatty() else width)
 
 
 def show(
@@ -105,4 +107,4 @@ def show(
         )
     for row in found:
         table.add_row(*(Text("" if row.get(name) is None else str(row.get(name))) for name in names))
-    wide_console().print(table)
+    wide_console(UNFOLDED).print(table)
