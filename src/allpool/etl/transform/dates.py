@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import reduce
 
@@ -9,7 +10,69 @@ import polars as pl
 
 from allpool.mappings.dates import FIRST_SERIAL, DateFormat
 
+READ = ("date", "precision", "time", "error", "key")
+"""What is read of each text."""
+
 PARTS = ("year", "month", "day", "hour", "minute", "second", "zone")
+
+
+class Calendar:
+    """The dates of one source, each distinct text read once for all columns and rules of the same formats."""
+
+    def __init__(
+        self, frame: pl.DataFrame, columns: Mapping[tuple[DateFormat, ...], set[str]], *, timezone: str
+    ) -> None:
+        """`columns` are the columns that are read with each choice of formats."""
+        self._frame, self._columns, self._timezone = frame, columns, timezone
+        self._known: dict[tuple[DateFormat, ...], pl.DataFrame] = {}
+        self._read: dict[tuple[str, tuple[DateFormat, ...], bool], pl.DataFrame] = {}
+
+    def column(self, name: str, formats: tuple[DateFormat, ...], *, timed: bool) -> pl.DataFrame:
+        """Return `date`, `precision`, `time`, `error` and `key` for each cell of a column.
+
+        Unless `timed`, a time of day other than midnight is an error.
+        """
+        if (name, formats, timed) not in self._read:
+            text = self._frame.select(pl.col(name).alias("text"))
+            if formats not in self._known:
+                texts = [self._frame[column].unique() for column in sorted(self._columns[formats])]
+                distinct = pl.concat(texts).unique().drop_nulls()
+                self._known[formats] = distinct.to_frame("text").hstack(
+                    parse_dates(distinct, formats, timezone=self._timezone)
+                )
+            known = _keyed(self._known[formats], timed=timed)
+            self._read[name, formats, timed] = text.join(
+                known, on="text", how="left", maintain_order="left"
+            ).drop("text")
+        return self._read[name, formats, timed]
+
+
+def read_constant(
+    text: str, formats: tuple[DateFormat, ...], *, timezone: str, timed: bool
+) -> dict[str, pl.Expr]:
+    """Return the parts of a date that the mapping itself gives."""
+    read = _keyed(parse_dates(pl.Series([text]), formats, timezone=timezone), timed=timed)
+    return {part: pl.lit(read[part].item(), dtype=read.schema[part]) for part in READ}
+
+
+def _keyed(dates: pl.DataFrame, *, timed: bool) -> pl.DataFrame:
+    """Return dates with `key`, and without a time of day where the field has none."""
+    if not timed:
+        # midnight, as spreadsheets write it, is no time of day
+        late = (pl.col("time").is_not_null() & ~pl.col("time").str.starts_with("00:00:00")).fill_null(
+            value=False
+        )
+        dates = dates.with_columns(
+            date=pl.when(~late).then("date"),
+            precision=pl.when(~late).then(pl.col("precision").replace("second", "day")),
+            time=pl.lit(None, dtype=pl.String),
+            error=pl.when(late).then(pl.lit("not_a_date")).otherwise("error"),
+        )
+    return dates.with_columns(
+        key=pl.concat_str(
+            [pl.col("date").dt.to_string("%Y-%m-%d"), pl.col("precision"), pl.col("time").fill_null("")]
+        )
+    )
 
 
 def parse_dates(text: pl.Series, formats: tuple[DateFormat, ...], *, timezone: str) -> pl.DataFrame:

@@ -35,10 +35,15 @@ def pseudonyms(ids: pl.Series, centres: pl.Series, key: bytes) -> pl.Series:
 
 def uuid(*parts: pl.Expr | str) -> pl.Expr:
     """Return the UUIDv5 of the parts; null parts count as empty."""
-    texts = [pl.lit(part) if isinstance(part, str) else part.cast(pl.String).fill_null("") for part in parts]
-    named: Any = pl.concat_str(texts, separator=SEPARATOR)
+    named: Any = joined_text(*parts)
     made: pl.Expr = named.uuidhash.uuid5(NAMESPACE)  # namespace of polars-hash
     return made
+
+
+def joined_text(*parts: pl.Expr | str) -> pl.Expr:
+    """Return the parts as the one text that an id is made of; itself a part of a longer one."""
+    texts = [pl.lit(part) if isinstance(part, str) else part.cast(pl.String).fill_null("") for part in parts]
+    return pl.concat_str(texts, separator=SEPARATOR)
 
 
 def uuid_of(*parts: str) -> str:

@@ -6,39 +6,41 @@ from typing import Literal
 
 import polars as pl
 
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+from allpool.etl.transform.reading import Draft
+from allpool.etl.transform.wordings import NUMBER
+
 COMPARATOR = r"^(<=|>=|<|>|≤|≥)\s*"
 FHIR_COMPARATOR = {"≤": "<=", "≥": ">="}
 
 
-def parse_numbers(
-    text: pl.Series, *, decimal: Literal[".", ","], comparators: bool, percent: bool = False
-) -> pl.DataFrame:
-    """Return `value` (Float64), `comparator` and `error` (rule) for each text; null text gives nulls.
+def number_steps(
+    draft: Draft, text: str, *, decimal: Literal[".", ","], comparators: bool, percent: bool = False
+) -> None:
+    """Read the numbers in the working column `text`: `value` (Float64), `comparator` and `wrong` (rule).
 
-    `percent` lets a trailing % stand, for columns whose unit is declared to be per cent.
+    Null text gives nulls. `percent` lets a trailing % stand, for columns whose unit is declared per cent.
     """
-    body = pl.col("text")
-    if percent:
-        body = body.str.replace(r"\s*%$", "")
-    frame = text.rename("text").to_frame().with_columns(body=body.str.replace(COMPARATOR, ""))
-    frame = frame.with_columns(
+    body = draft[text].str.replace(r"\s*%$", "") if percent else draft[text]
+    draft.step(
+        body=body.str.replace(COMPARATOR, ""),
         comparator=body.str.extract(COMPARATOR, 1).replace(FHIR_COMPARATOR),
-        plain=pl.col("body").str.replace(",", ".", literal=True) if decimal == "," else pl.col("body"),
     )
-    numeric = pl.col("plain").str.contains(NUMBER)
-    wrong_sign = pl.col("body").str.contains("." if decimal == "," else ",", literal=True)
-    value = pl.when(numeric).then(pl.col("plain")).cast(pl.Float64, strict=False)
-    return frame.with_columns(value=value).select(
-        value=pl.when(wrong_sign).then(None).otherwise(pl.col("value")),
-        comparator="comparator",
-        error=pl.when(pl.col("text").is_null())
+    plain = draft["body"].str.replace(",", ".", literal=True) if decimal == "," else draft["body"]
+    numeric = plain.str.contains(NUMBER)
+    draft.step(
+        number=pl.when(numeric).then(plain).cast(pl.Float64, strict=False),
+        sign=draft["body"].str.contains("." if decimal == "," else ",", literal=True),
+    )
+    wrong_sign = draft["sign"]
+    draft.step(
+        value=pl.when(wrong_sign).then(None).otherwise(draft["number"]),
+        wrong=pl.when(draft[text].is_null())
         .then(None)
-        .when(wrong_sign & pl.col("body").str.replace_all("[.,]", "").str.contains(r"^[+-]?[0-9]+$"))
+        .when(wrong_sign & draft["body"].str.replace_all("[.,]", "").str.contains(r"^[+-]?[0-9]+$"))
         .then(pl.lit("decimal_sign"))
-        .when(pl.col("value").is_null() | pl.col("value").is_infinite())
+        .when(draft["number"].is_null() | draft["number"].is_infinite())
         .then(pl.lit("not_a_number"))
-        .when(pl.col("comparator").is_not_null() & pl.lit(not comparators))
+        .when(draft["comparator"].is_not_null() & pl.lit(not comparators))
         .then(pl.lit("comparator")),
     )
 

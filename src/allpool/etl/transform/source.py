@@ -8,8 +8,11 @@ from functools import reduce
 
 import polars as pl
 
-from allpool.etl.transform.identity import pseudonyms
+from allpool.etl.transform.dates import Calendar
+from allpool.etl.transform.identity import joined_text, pseudonyms, uuid
 from allpool.etl.transform.quarantine import Entries
+from allpool.etl.transform.wordings import Wordings
+from allpool.mappings.dates import DateFormat
 from allpool.mappings.functions import FUNCTIONS
 from allpool.mappings.plan import CompiledMapping, SourcePlan
 from allpool.mappings.schema import Condition, Scope
@@ -41,7 +44,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A source table with `_i` (position), `_pseudonym`, `_study`, `_centre` beside its text columns."""
+    """A source table beside whose text columns stand `_i` (position), `_pseudonym`, `_study`, `_centre`,
+    `_scope` (the three in one, for identities) and `_patient` (id of the patient)."""
 
     source: SourceFrame
     plan: SourcePlan
@@ -53,10 +57,31 @@ class Prepared:
     """Computed column -> the file's columns that it is made of."""
     uncomputed: Mapping[str, pl.Series] = field(default_factory=dict)
     """Computed column -> rows on which all of them are filled and nothing comes out."""
+    _wordings: dict[str, Wordings] = field(default_factory=dict)
 
     def actual(self, names: Sequence[str]) -> str | None:
         """Return the first of `names` that the file has, or None."""
         return next((name for name in names if name in self.frame.columns), None)
+
+    def cells_of(self, column: str) -> tuple[str, ...]:
+        """Return the file's columns behind `column`: itself, or those that it is computed from."""
+        return self.computed.get(column, (column,))
+
+    def wordings(self, column: str) -> Wordings:
+        """Return the distinct texts of a column."""
+        if column not in self._wordings:
+            self._wordings[column] = Wordings(self.frame[column])
+        return self._wordings[column]
+
+    def calendar(self, timezone: str) -> Calendar:
+        """Return the dates of the source; a caller keeps it, since it remembers what it has read."""
+        columns: dict[tuple[DateFormat, ...], set[str]] = {}
+        for rule in self.plan.rules:
+            for item in rule.fields:
+                column = self.actual(item.binding.column or ())
+                if item.formats and column is not None:
+                    columns.setdefault(item.formats, set()).add(column)
+        return Calendar(self.frame, columns, timezone=timezone)
 
     def unknown_columns(self, mapping: CompiledMapping) -> list[str]:
         """Return the file's columns that the mapping neither reads nor ignores."""
@@ -97,7 +122,10 @@ def prepare(
     whole = pl.DataFrame({"p": named, "s": study, "c": centre}).select(
         p=pl.when(pl.col("s").is_not_null() & pl.col("c").is_not_null()).then("p")
     )
-    frame = frame.with_columns(whole["p"].alias("_pseudonym"), study.alias("_study"), centre.alias("_centre"))
+    frame = frame.with_columns(
+        whole["p"].alias("_pseudonym"), study.alias("_study"), centre.alias("_centre")
+    ).with_columns(_scope=joined_text(pl.col("_study"), pl.col("_centre"), pl.col("_pseudonym")))
+    frame = frame.with_columns(_patient=uuid("patient", pl.col("_scope")))
     return replace(prepared, frame=frame)
 
 

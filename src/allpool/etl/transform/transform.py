@@ -12,7 +12,8 @@ from allpool.etl.transform.joins import Borrowed, settle_joins
 from allpool.etl.transform.ledger import Ledger, Verdict, positions
 from allpool.etl.transform.merge import Conflict, merge
 from allpool.etl.transform.quarantine import Entries
-from allpool.etl.transform.rules import SUBJECT, Made, apply_rule
+from allpool.etl.transform.records import SUBJECT, Made
+from allpool.etl.transform.rules import apply_rule
 from allpool.etl.transform.source import Prepared, Scene, SourceFrame, prepare
 from allpool.mappings.plan import CompiledMapping, RulePlan
 
@@ -54,8 +55,18 @@ def transform(
     ledgers = [Ledger(item) for item in prepared]
     for item, ledger in zip(prepared, ledgers, strict=True):
         _mark_columns_and_rows(item, mapping, ledger, entries)
+        calendar = item.calendar(mapping.timezone)
         for rule in item.plan.rules:
-            apply_rule(item, rule, mapping, ledger=ledger, entries=entries, made=made, borrowed=borrowed)
+            apply_rule(
+                item,
+                rule,
+                mapping,
+                calendar=calendar,
+                ledger=ledger,
+                entries=entries,
+                made=made,
+                borrowed=borrowed,
+            )
     settle_joins(prepared, ledgers, borrowed, entries)
     _subjects(made)
     rules = {rule.id: rule for plan in mapping.sources for rule in plan.rules}
