@@ -118,10 +118,12 @@ def test_the_page_is_accessible_and_alone(night: tuple[Path, Path]) -> None:
 
 def test_what_the_page_says(night: tuple[Path, Path]) -> None:
     text = (night[0] / "index.html").read_text()
-    assert "Synthetic: patients behind these results were invented" in text
+    assert "Synthetic: patients behind these results are invented" in text
     assert "A &lt;plan&gt;" in text
     assert "from the first dose of blinatumomab to death of any cause" in text
     assert "binomial-normal" in text
+    assert '<th scope="col" class="number">Standard error</th>' in text
+    assert "<td>standard error</td>" not in text, "it stands beside the survival, in no row of its own"
     account = re.search(r'<th scope="row">f</th>.*?</tr>', text, re.DOTALL)
     assert account is not None
     assert re.findall(r">(\d+)<", account[0]) == ["001", "1", "9", "90", "80", "0", "1", "4", "5"]

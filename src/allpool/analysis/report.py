@@ -48,6 +48,20 @@ FROM adsl GROUP BY studyid ORDER BY studyid
 """
 
 
+BESIDE = ("standard_error", "at_risk")
+"""Statistics that stand in columns of their own, beside the survival that they belong to."""
+WORDS = {
+    "tau2": "τ²",
+    "i2": "I² (%)",
+    "q": "Q",
+    "q_p": "P of Q",
+    "p": "P",
+    "logrank_chi2": "log-rank χ²",
+    "logrank_df": "log-rank degrees of freedom",
+    "logrank_p": "log-rank P",
+}
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure beside the page, and the words for who cannot see it."""
@@ -85,6 +99,7 @@ def write_report(
                         "result": result,
                         "definition": definition_lines(result.step, catalogue),
                         "rows": _rows(result),
+                        "beside": _beside(result),
                         "notes": _notes(result),
                         "picture": pictures[plan.plan, result.step.id],
                     }
@@ -136,17 +151,40 @@ def _limit(value: float | None, item: Statistic) -> str:
 
 
 def _rows(result: StepResult) -> list[dict[str, Any]]:
-    return [
-        {
+    """Return the table's rows; what stands beside a survival is no row of its own."""
+    rows: list[dict[str, Any]] = []
+    survivals: dict[tuple[str | None, float | None], dict[str, Any]] = {}
+    aside = BESIDE if _beside(result) else ()
+    for item in sorted(result.statistics, key=lambda item: item.statistic in aside):
+        owner = survivals.get((item.group, item.at)) if item.statistic in aside else None
+        if owner is not None:
+            owner["beside"][_word(item.statistic)] = shown(item)
+            continue
+        row: dict[str, Any] = {
             "group": "" if item.group in (None, "all") else item.group,
-            "statistic": item.statistic.replace("_", " "),
+            "statistic": f"median ({result.plan.unit}s)"
+            if item.statistic == "median"
+            else _word(item.statistic),
             "at": "" if item.at is None else f"{item.at:g} {result.plan.unit}s",
             "value": shown(item),
             "interval": interval(item),
             "n": "" if item.n is None else item.n,
+            "beside": {},
         }
-        for item in result.statistics
-    ]
+        rows.append(row)
+        if item.statistic == "survival":
+            survivals[item.group, item.at] = row
+    return rows
+
+
+def _beside(result: StepResult) -> list[str]:
+    """Return the headings of the columns beside the survivals; none where there is no survival."""
+    found = {item.statistic for item in result.statistics}
+    return [_word(name) for name in BESIDE if name in found and "survival" in found]
+
+
+def _word(statistic: str) -> str:
+    return WORDS.get(statistic, statistic.replace("_", " "))
 
 
 def _notes(result: StepResult) -> list[str]:
