@@ -301,6 +301,34 @@ def test_rows_of_another_feed_in_staging_are_left_alone(store: Engine) -> None:
     assert len(standing(store)) == 2
 
 
+def test_feeds_are_staged_together_and_published_one_by_one(store: Engine) -> None:
+    ours, theirs = {"observation": rows("b x", "a x")}, {"observation": rows("c x", feed="001")}
+    assert staging.stage(store, ours, theirs) == 3
+    with store.begin() as connection:
+        first = publish(connection, feed=FEED, run=1, mode="snapshot", staged=ours)
+    assert standing(store) == {"a x v1 r1", "b x v1 r1"}
+    with store.begin() as connection:
+        second = publish(connection, feed="001", run=1, mode="snapshot", staged=theirs)
+    assert (first.total, second.total) == (Counts(inserted=2), Counts(inserted=1))
+
+
+def test_staged_rows_that_the_caller_knows_are_published_as_those_that_are_read(store: Engine) -> None:
+    night(store, 1, "a x", "b x", "c x")
+    tables = {"observation": rows("a x", "b y", "d x")}
+    staging.stage(store, tables)
+    with store.begin() as connection:
+        known = publish(connection, feed=FEED, run=2, mode="snapshot", staged=tables)
+        connection.rollback()
+    assert known.total == Counts(inserted=1, updated=1, unchanged=1, retracted=1)
+    assert known.outcomes.sort("id").equals(night(store, 2, "a x", "b y", "d x").outcomes.sort("id"))
+
+
+def test_a_caller_who_knows_of_more_than_is_staged_is_a_broken_rule(store: Engine) -> None:
+    staging.stage(store, {"observation": rows("a x")})
+    with store.begin() as connection, pytest.raises(BrokenRuleError, match="2 rows to write, 1 written"):
+        publish(connection, feed=FEED, run=1, mode="snapshot", staged={"observation": rows("a x", "b x")})
+
+
 def test_a_row_that_lacks_what_it_must_have_stops_the_feed_without_its_values(store: Engine) -> None:
     staging.stage(store, {"observation": rows("a x").with_columns(status=pl.lit(None, pl.String))})
     with pytest.raises(Exception, match="status") as caught, store.begin() as connection:

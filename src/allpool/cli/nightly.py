@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from allpool.config import Consortium
-    from allpool.etl.feed import Watch
+    from allpool.etl.clock import Watch
     from allpool.etl.night import NightReport
 
 

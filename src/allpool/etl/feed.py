@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from time import perf_counter
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import polars as pl
 from sqlalchemy import Engine, select
@@ -17,6 +18,7 @@ from allpool.config import FeedSection
 from allpool.errors import BrokenRuleError
 from allpool.etl import operations, quarantine
 from allpool.etl.audit import Audited, audit, preload, withdraw
+from allpool.etl.clock import Clock, Watch
 from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
 from allpool.etl.publish import Counts, Published, publish
 from allpool.etl.staging import stage
@@ -35,6 +37,12 @@ VERDICTS: Final = {
     "conflict": Verdict.HELD,
 }
 """What publishing made of a row -> verdict on the cells behind it."""
+
+PLACES: Final = (
+    *("id", "content_hash", "study", "centre", "source_file", "source_row", "rule"),
+    *("subject_id", "individual_id", "patient_id"),
+)
+"""Columns of a mapped record that are asked for once it is staged."""
 
 Status = Literal["published", "unchanged", "blocked", "failed"]
 
@@ -63,13 +71,6 @@ class FeedResult:
         return self.status in ("blocked", "failed") or self.waiting > 0
 
 
-class Watch(Protocol):
-    """Told how far the night is; a progress bar, or nothing."""
-
-    def step(self, feed: str, name: str) -> None:
-        """Say that `feed` has come to the step `name`."""
-
-
 @dataclass(frozen=True)
 class Night:
     """What all feeds of one night share."""
@@ -86,40 +87,9 @@ class Night:
     watch: Watch
 
 
-class Clock:
-    """Times the steps of one feed and tells the watch."""
-
-    def __init__(self, watch: Watch, feed: str) -> None:
-        self._watch, self._feed = watch, feed
-        self._since = perf_counter()
-        self._name: str | None = None
-        self.steps: dict[str, float] = {}
-
-    def step(self, name: str) -> None:
-        """Say that the feed has come to a step."""
-        self.pause()
-        self._name, self._since = name, perf_counter()
-        self._watch.step(self._feed, name)
-
-    def pause(self) -> None:
-        """Stop the time of the step at hand."""
-        if self._name is not None:
-            self.add(self._name, perf_counter() - self._since)
-            self._name = None
-
-    def add(self, name: str, seconds: float) -> None:
-        """Add time to a step."""
-        self.steps[name] = self.steps.get(name, 0.0) + seconds
-
-    def stop(self) -> float:
-        """Stop, and return the seconds of all steps."""
-        self.pause()
-        return sum(self.steps.values())
-
-
 @dataclass(frozen=True)
-class Staged:
-    """A feed that waits in staging for its audit."""
+class Mapped:
+    """A feed that is mapped and waits for staging, audit and publishing."""
 
     feed: FeedSection
     mapping: CompiledMapping
@@ -130,14 +100,14 @@ class Staged:
 
     @property
     def rows(self) -> int:
-        """Rows in staging."""
+        """Rows to stage."""
         return sum(frame.height for frame in self.harmonised.tables.values())
 
 
 def begin_feed(
     night: Night, feed: FeedSection, folder: Path, mapping: CompiledMapping
-) -> FeedResult | Staged:
-    """Read and map `feed` and stage its records; a feed in which nothing has changed is done at once."""
+) -> FeedResult | Mapped:
+    """Read and map `feed`; a feed in which nothing has changed is done at once."""
     clock = Clock(night.watch, feed.id)
     clock.step("look")
     mark = fingerprint(folder, feed, mapping, settings=night.settings)
@@ -152,36 +122,60 @@ def begin_feed(
     delivery = read_delivery(folder, feed, mapping)
     clock.step("map")
     harmonised = _map(night, feed, mapping, delivery)
-    clock.step("stage")
-    stage(night.engine, harmonised.tables, beside=True)
     clock.pause()
-    return Staged(feed, mapping, delivery, harmonised, mark, clock)
+    return Mapped(feed, mapping, delivery, harmonised, mark, clock)
 
 
-def audit_feeds(night: Night, staged: Sequence[Staged]) -> dict[str, Audited]:
-    """Audit all that is staged in one pass; each feed bears its share of the time by its rows."""
+def stage_feeds(night: Night, mapped: Sequence[Mapped]) -> list[Mapped]:
+    """Stage the feeds in one go; return them with the columns that are asked for after that.
+
+    What they say is in the store then, and memory is free for the next batch.
+    """
+    with _shared(night, mapped, "stage"):
+        stage(night.engine, *(item.harmonised.tables for item in mapped))
+    return [
+        replace(item, harmonised=replace(item.harmonised, tables=_places(item.harmonised))) for item in mapped
+    ]
+
+
+def audit_feeds(night: Night, staged: Sequence[Mapped]) -> dict[str, Audited]:
+    """Audit all that is staged in one pass."""
+    with _shared(night, staged, "audit"):
+        return audit(
+            night.engine,
+            feeds=[item.feed.id for item in staged],
+            run=night.run,
+            dictionary=night.vocabulary.dictionary,
+            terminology=night.vocabulary.terminology,
+            records=night.vocabulary.records,
+            today=night.today,
+        )
+
+
+@contextmanager
+def _shared(night: Night, feeds: Sequence[Mapped], name: str) -> Iterator[None]:
+    """Time a step that feeds go through together; each bears its share by its rows."""
     began = perf_counter()
-    night.watch.step(f"{len(staged)} feeds" if len(staged) > 1 else staged[0].feed.id, "audit")
-    audited = audit(
-        night.engine,
-        feeds=[item.feed.id for item in staged],
-        run=night.run,
-        dictionary=night.vocabulary.dictionary,
-        terminology=night.vocabulary.terminology,
-        records=night.vocabulary.records,
-        today=night.today,
-    )
-    seconds, total = perf_counter() - began, sum(item.rows for item in staged) or 1
-    for item in staged:
-        item.clock.add("audit", seconds * item.rows / total)
-    return audited
+    night.watch.step(f"{len(feeds)} feeds" if len(feeds) > 1 else feeds[0].feed.id, name)
+    yield
+    seconds, total = perf_counter() - began, sum(item.rows for item in feeds) or 1
+    for item in feeds:
+        item.clock.add(name, seconds * item.rows / total)
 
 
-def end_feed(night: Night, staged: Staged, audited: Audited) -> FeedResult:
-    """Publish a staged feed: all of it becomes visible, in one transaction, or none."""
+def _places(harmonised: Harmonised) -> dict[str, pl.DataFrame]:
+    """Return who and where each record is, and the hash of what it says."""
+    return {
+        table: rows.select(name for name in PLACES if name in rows.columns)
+        for table, rows in harmonised.tables.items()
+    }
+
+
+def end_feed(night: Night, staged: Mapped, audited: Audited, *, connection: Connection) -> FeedResult:
+    """Publish a staged feed: all of it becomes visible, in one transaction of `connection`, or none."""
     if audited.blocked:
         return _blocked(night, staged, audited)
-    return _publish(night, staged, audited)
+    return _publish(night, staged, audited, connection)
 
 
 def _map(night: Night, feed: FeedSection, mapping: CompiledMapping, delivery: Delivery) -> Harmonised:
@@ -197,17 +191,24 @@ def _map(night: Night, feed: FeedSection, mapping: CompiledMapping, delivery: De
     return harmonised
 
 
-def _publish(night: Night, staged: Staged, audited: Audited) -> FeedResult:
+def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connection) -> FeedResult:
     feed, delivery, clock = staged.feed, staged.delivery, staged.clock
     clock.step("publish")
     ledgers = {ledger.source.id: ledger for ledger in staged.harmonised.ledgers}
     failed = audit_findings(audited.held, staged.harmonised.tables, delivery, staged.mapping, ledgers)
     found = waiting(feed, delivery, staged.harmonised.quarantine, failed)
     unread = [failure.path for _, failure in delivery.failures]
-    with night.engine.begin() as connection:
-        withdraw(connection, audited, appends=feed.mode == "append")
+    with connection.begin():
+        withdrawn = withdraw(connection, audited, appends=feed.mode == "append")
         protected = operations.rules_of_sources(connection, feed=feed.id, sources=delivery.failed_sources)
-        published = publish(connection, feed=feed.id, run=night.run, mode=feed.mode, protected=protected)
+        published = publish(
+            connection,
+            feed=feed.id,
+            run=night.run,
+            mode=feed.mode,
+            protected=protected,
+            staged=_left(staged.harmonised.tables, withdrawn),
+        )
         accounts = _settle(delivery, staged.harmonised, published)
         recorded = quarantine.record(connection, found, feed=feed.id, run=night.run, unread=unread)
         operations.record_source_files(connection, source_files(delivery, feed.id), run=night.run)
@@ -232,6 +233,17 @@ def _publish(night: Night, staged: Staged, audited: Audited) -> FeedResult:
         if night.dry_run:
             connection.rollback()
     return result
+
+
+def _left(tables: Mapping[str, pl.DataFrame], withdrawn: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return what the audit has left in staging."""
+    gone = withdrawn.partition_by("table", as_dict=True)
+    return {
+        table: rows.join(gone[table,], on="id", how="anti", maintain_order="left")
+        if (table,) in gone
+        else rows
+        for table, rows in tables.items()
+    }
 
 
 def _quality(audited: Audited) -> list[operations.QualityResultEntry]:
@@ -335,7 +347,7 @@ def _account(entry: operations.CellAccountEntry) -> Account:
     return Account(**{name: value for name, value in asdict(entry).items() if name not in ("run", "feed")})
 
 
-def _blocked(night: Night, staged: Staged, audited: Audited) -> FeedResult:
+def _blocked(night: Night, staged: Mapped, audited: Audited) -> FeedResult:
     """Leave the published rows as they are and say which rules stop the feed."""
     rules = "; ".join(
         f"{rule.rule}: {rule.failed} of {rule.rows} rows ({rule.expected})" for rule in audited.blocked

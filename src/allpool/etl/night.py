@@ -14,30 +14,30 @@ from sqlalchemy import Engine
 from allpool.config import Consortium, FeedSection
 from allpool.errors import AllpoolError, BrokenRuleError, ConfigError, ExitCode, StoreError
 from allpool.etl import operations
+from allpool.etl.clock import Watch
 from allpool.etl.feed import (
     FeedResult,
+    Mapped,
     Night,
-    Staged,
-    Watch,
     audit_feeds,
     begin_feed,
     end_feed,
     record_result,
+    stage_feeds,
 )
 from allpool.etl.lock import locked
 from allpool.etl.publish import publish
 from allpool.etl.staging import clear, stage
 from allpool.etl.studies import FEED, load_studies, studies_hash, study_tables
 from allpool.mappings.compile import load_mapping, load_vocabulary
-from allpool.models.engine import held_open
 from allpool.version import __version__
 
 SYNTHETIC = "HTEST"
 """v3-ActReason: test health data."""
 
 BATCH_ROWS = 300_000
-"""Staged rows from which a batch of feeds is closed: the audit costs a second or two whatever its size, so
-small feeds share one; the frames of a batch stay in memory until it is published."""
+"""Mapped rows from which a batch of feeds is closed: the audit costs a second or two whatever its size, so
+small feeds share one; the frames of a batch stay in memory until it is staged."""
 
 Result = TypeVar("Result")
 
@@ -137,8 +137,7 @@ def _chosen(consortium: Consortium, centres: Collection[str]) -> list[FeedSectio
 def _run_feeds(night: Night, consortium: Consortium, feeds: Sequence[FeedSection]) -> list[FeedResult]:
     """Run the feeds, in batches that share one audit, and return their results in the order of the feeds."""
     results: dict[str, FeedResult] = {}
-    batch: list[Staged] = []
-    clear(night.engine)
+    batch: list[Mapped] = []
     for feed in feeds:
         begun = _guarded(night, consortium, feed)
         if isinstance(begun, FeedResult):
@@ -152,19 +151,25 @@ def _run_feeds(night: Night, consortium: Consortium, feeds: Sequence[FeedSection
     return [results[feed.id] for feed in feeds]
 
 
-def _end_batch(night: Night, batch: Sequence[Staged]) -> dict[str, FeedResult]:
-    """Audit what is staged, publish it feed by feed, and empty the staging tables."""
+def _end_batch(night: Night, batch: Sequence[Mapped]) -> dict[str, FeedResult]:
+    """Stage and audit a batch, publish it feed by feed, and empty the staging tables."""
     if not batch:
         return {}
-    with held_open(night.engine):
-        audited = audit_feeds(night, batch)
-        results = {item.feed.id: end_feed(night, item, audited[item.feed.id]) for item in batch}
+    staged = stage_feeds(night, batch)
+    # One connection for all feeds: the next finds the indexes' pages in its memory, and the last to leave
+    # a SQLite file copies the log into the file, which takes as long as to write it.
+    with night.engine.connect() as connection:
+        audited = audit_feeds(night, staged)
+        results = {
+            item.feed.id: end_feed(night, item, audited[item.feed.id], connection=connection)
+            for item in staged
+        }
         clear(night.engine)
     return results
 
 
-def _guarded(night: Night, consortium: Consortium, feed: FeedSection) -> FeedResult | Staged:
-    """Read, map and stage one feed; an error that a person can act on costs this feed only."""
+def _guarded(night: Night, consortium: Consortium, feed: FeedSection) -> FeedResult | Mapped:
+    """Read and map one feed; an error that a person can act on costs this feed only."""
     try:
         mapping = load_mapping(
             consortium.path(consortium.content.paths.mappings, feed.mapping), night.vocabulary

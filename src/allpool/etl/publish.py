@@ -24,6 +24,8 @@ OUTCOME: Final = pl.Enum(["inserted", "updated", "unchanged", "conflict"])
 
 TABLE: Final = pl.Enum([str(table.name) for table in published_tables()])
 
+NOTHING: Final = pl.DataFrame(schema={"id": pl.String, "content_hash": pl.String})
+
 SET_BY_PUBLISH: Final = ("version", "run")
 
 
@@ -59,7 +61,13 @@ class Published:
 
 
 def publish(
-    connection: Connection, *, feed: str, run: int, mode: Mode, protected: Collection[str] = ()
+    connection: Connection,
+    *,
+    feed: str,
+    run: int,
+    mode: Mode,
+    protected: Collection[str] = (),
+    staged: Mapping[str, pl.DataFrame] | None = None,
 ) -> Published:
     """Make the published rows of `feed` what the staging tables say, and keep what they said before.
 
@@ -68,11 +76,15 @@ def publish(
     retracted, but for rows of the mapping rules in `protected`, whose source could not be read this time.
     The caller's transaction holds it all: nobody sees half a feed. The caller holds the store's lock.
 
-    Other feeds' rows in staging are left alone. Raises BrokenRuleError where staging holds an id twice.
+    `staged` gives the ids and hashes (columns id, content_hash) that staging holds of the feed, by published
+    table, to a caller who knows them; else they are read. Other feeds' rows in staging are left alone. Raises
+    BrokenRuleError where staging holds an id twice, or other rows than `staged` says.
     """
     found = {
         str(table.name): _Publication(connection, table, feed=feed, run=run).publish(
-            mode, frozenset(protected)
+            None if staged is None else staged.get(str(table.name), NOTHING),
+            mode=mode,
+            protected=frozenset(protected),
         )
         for table in published_tables()
     }
@@ -93,9 +105,11 @@ class _Publication:
         self.feed = feed
         self.run = run
 
-    def publish(self, mode: Mode, protected: frozenset[str]) -> tuple[Counts, pl.DataFrame]:
+    def publish(
+        self, staged: pl.DataFrame | None, *, mode: Mode, protected: frozenset[str]
+    ) -> tuple[Counts, pl.DataFrame]:
         published = self._read_published()
-        rows = self._classify(published)
+        rows = self._classify(self._read_staged() if staged is None else staged, published)
         gone = _absent(rows, published, protected) if mode == "snapshot" else published.clear()
         fresh = rows.filter(pl.col("outcome") == "inserted").height
         if fresh == rows.height and not gone.height and not history.has_any(self.connection, self.table):
@@ -114,11 +128,13 @@ class _Publication:
         )
         return read(self.connection, query.where(columns.feed == self.feed))
 
-    def _classify(self, published: pl.DataFrame) -> pl.DataFrame:
-        """Return id, outcome and next version (null where new) of each staged row."""
+    def _read_staged(self) -> pl.DataFrame:
         columns = self.staged.c
-        query = select(columns.id, columns.content_hash) if published.height else select(columns.id)
-        staged = read(self.connection, query.where(columns.feed == self.feed))
+        query = select(columns.id, columns.content_hash)
+        return read(self.connection, query.where(columns.feed == self.feed))
+
+    def _classify(self, staged: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
+        """Return id, outcome and next version (null where new) of each staged row."""
         twice = staged.height - staged["id"].n_unique()
         if twice:
             raise BrokenRuleError(f"{self.staged.name} of feed {self.feed} holds {twice} ids more than once")

@@ -13,20 +13,21 @@ from allpool.models import STAGING
 from allpool.models.bulk import load, temporary
 
 
-def stage(engine: Engine, tables: Mapping[str, pl.DataFrame], *, beside: bool = False) -> int:
-    """Fill the staging tables with `tables` (published table's name -> rows); return the rows.
+def stage(engine: Engine, *feeds: Mapping[str, pl.DataFrame]) -> int:
+    """Fill the staging tables with the rows of `feeds` (published table's name -> rows); return how many.
 
-    What is staged already goes, unless the rows are to stand `beside` those of other feeds. Columns that a
-    frame lacks are null. Rows are stored sorted by id, so that publishing fills the indexes of the primary
-    keys from left to right (unsorted UUIDs cost five times as much at 8 million rows).
+    What is staged already goes. Columns that a frame lacks are null. The rows of a feed are stored together
+    and sorted by id, so that publishing fills the indexes of the primary keys from left to right (unsorted
+    UUIDs cost five times as much at 8 million rows).
     On a SQLite file the caller holds no connection of its own meanwhile, or the slower path is taken.
     """
-    unknown = sorted(set(tables) - set(STAGING))
+    unknown = sorted({name for tables in feeds for name in tables} - set(STAGING))
     if unknown:
         raise BrokenRuleError(f"there is no staging table for {', '.join(unknown)}")
-    if not beside:
-        clear(engine)
-    return load(engine, {STAGING[name]: frame.sort("id") for name, frame in tables.items() if frame.height})
+    clear(engine)
+    return load(
+        engine, *({STAGING[name]: frame.sort("id") for name, frame in tables.items()} for tables in feeds)
+    )
 
 
 def clear(engine: Engine) -> None:

@@ -45,20 +45,21 @@ FRAME_TYPES: Final[tuple[tuple[type[TypeEngine[Any]], pl.DataType], ...]] = (
 _names = count(1)
 
 
-def load(engine: Engine, frames: Mapping[Table, pl.DataFrame]) -> int:
+def load(engine: Engine, *parts: Mapping[Table, pl.DataFrame]) -> int:
     """Append each frame to its table in one transaction of its own, the fastest way; return the rows written.
 
-    Frames bring columns of the table by name, in any order; those they lack are null.
+    The `parts` follow each other. Frames bring columns of the table by name, in any order; those they lack
+    are null.
     """
-    filled = {table: frame for table, frame in frames.items() if frame.height}
+    filled = [(table, frame) for part in parts for table, frame in part.items() if frame.height]
     path = database_file(engine)
     if path is None or _is_open_here(path):
         with engine.begin() as connection:
-            for table, frame in filled.items():
+            for table, frame in filled:
                 append(connection, table, frame)
     else:
         _ingest(engine, path, filled)
-    return sum(frame.height for frame in filled.values())
+    return sum(frame.height for _, frame in filled)
 
 
 def append(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
@@ -128,7 +129,7 @@ def temporary(connection: Connection, frame: pl.DataFrame) -> Iterator[Table]:
     table.drop(connection)
 
 
-def _ingest(engine: Engine, path: Path, frames: Mapping[Table, pl.DataFrame]) -> None:
+def _ingest(engine: Engine, path: Path, frames: Sequence[tuple[Table, pl.DataFrame]]) -> None:
     from adbc_driver_manager import Error
     from adbc_driver_sqlite import dbapi
 
@@ -140,7 +141,7 @@ def _ingest(engine: Engine, path: Path, frames: Mapping[Table, pl.DataFrame]) ->
             # The wrapper's own `commit` does nothing on a connection that began in autocommit.
             transaction = connection.adbc_connection
             transaction.set_autocommit(False)
-            for table, frame in frames.items():
+            for table, frame in frames:
                 stored = _stored(table, frame, dialect="sqlite")
                 for part in stored.iter_slices(CHUNK_ROWS):
                     cursor.adbc_ingest(table.name, part.to_arrow(), mode="append")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +21,8 @@ SQLITE_PRAGMAS: Final = (
     "PRAGMA cache_size = -131072",  # KiB: the indexes that a load fills stay in memory
     "PRAGMA mmap_size = 268435456",
     "PRAGMA temp_store = MEMORY",
-    # Pages (128 MiB): an index page that many feeds touch is copied into the file once, not at each commit.
-    "PRAGMA wal_autocheckpoint = 16384",
+    # Pages (256 MiB): an index page that many feeds touch is copied into the file once, not at each commit.
+    "PRAGMA wal_autocheckpoint = 32768",
 )
 
 # Result codes that mean "out of reach": https://www.sqlite.org/rescode.html
@@ -71,17 +69,6 @@ def connect(url: str | URL, *, base: Path | None = None, read_only: bool = False
     except DBAPIError as error:
         raise StoreError(out_of_reach(address, error.orig)) from None
     return engine
-
-
-@contextmanager
-def held_open(engine: Engine) -> Iterator[None]:
-    """Keep the store open while transactions follow each other, in none itself.
-
-    Else each is the last to leave a SQLite file, and copies all that it wrote from the log into the file. Not
-    around `bulk.load`, whose fast path needs the file closed in this process.
-    """
-    with engine.connect():
-        yield
 
 
 def store_url(url: str | URL, *, base: Path | None = None) -> URL:
