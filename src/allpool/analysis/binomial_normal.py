@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -81,13 +82,20 @@ def binomial_normal(x: FloatArray, n: FloatArray) -> BinomialNormal:
 def _log_likelihood(x: FloatArray, n: FloatArray, *, mean: float, tau: float) -> float:
     """Return the marginal log-likelihood but for the binomial coefficients, which no parameter enters."""
     tau = abs(tau)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    nodes, weights = _quadrature()
     mode, spread = _modes(x, n, mean=mean, tau=tau)
     u = mode[:, None] + spread[:, None] * nodes
     logit = mean + tau * u
     density = x[:, None] * log_expit(logit) + (n - x)[:, None] * log_expit(-logit) - 0.5 * u**2
     log_terms = np.log(weights) + 0.5 * nodes**2 + density
     return float((logsumexp(log_terms, axis=1) + np.log(spread) - 0.5 * np.log(2 * np.pi)).sum())
+
+
+@cache
+def _quadrature() -> tuple[FloatArray, FloatArray]:
+    """Return nodes and weights of the Gauss-Hermite rule."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    return nodes, weights
 
 
 def _modes(x: FloatArray, n: FloatArray, *, mean: float, tau: float) -> tuple[FloatArray, FloatArray]:

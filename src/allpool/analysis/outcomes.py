@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from sqlalchemy import Connection, delete, select
@@ -13,6 +14,21 @@ from allpool.analysis.steps import Statistic, StepResult
 from allpool.models import AnalysisResult, AnalysisSubject, Base
 from allpool.models.bulk import append
 from allpool.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUBJECTS: Final[Mapping[str, pl.DataType]] = {
+    "analysis_id": pl.String(),
+    "usubjid": pl.String(),
+    "group_value": pl.String(),
+    "aval": pl.Float64(),
+    "event": pl.Int64(),
+    "description": pl.String(),
+    "srcdom": pl.String(),
+    "srcid": pl.String(),
+}
+"""Columns of analysis_subject."""
 
 
 def store_results(
@@ -31,7 +47,10 @@ def store_results(
     connection.execute(delete(AnalysisResult).where(own.c.plan.in_(names), same_release))
     rows = [row for result in results for row in _statistics(result, catalogue, release)]
     _append(connection, AnalysisResult, rows)
-    _append(connection, AnalysisSubject, [row for result in results for row in _subjects(result, release)])
+    found = [pl.DataFrame(schema=SUBJECTS), *(_subjects(result, release) for result in results)]
+    subjects = pl.concat(found, how="diagonal")
+    own_subjects = Base.metadata.tables[AnalysisSubject.__tablename__]
+    append(connection, own_subjects, subjects.sort("analysis_id", "usubjid"))
     return len(rows)
 
 
@@ -80,31 +99,21 @@ def _numbers(item: Statistic, unit: str) -> dict[str, object]:
     }
 
 
-def _subjects(result: StepResult, release: str | None) -> list[dict[str, object]]:
+def _subjects(result: StepResult, release: str | None) -> pl.DataFrame:
     """Return every subject of the sample, with what it brought, or why it brought nothing."""
     if result.sample is None:
-        return []
+        return pl.DataFrame(schema=SUBJECTS)
+    inside = result.sample.frame.rename(columns={"group": "group_value"})
+    outside = result.sample.left_out.rename(columns={"group": "group_value", "reason": "description"})
+    rows = pl.concat([_taken(inside), _taken(outside)], how="diagonal")
     key = analysis_id(result.plan.plan, result.step.id, release)
-    columns = ["usubjid", "group", "aval", "event", "description", "srcdom", "srcid"]
-    names = {"group": "group_value"}
-    inside: list[dict[str, object]] = [
-        {str(name): value for name, value in row.items()}
-        for row in result.sample.frame[columns].rename(columns=names).to_dict("records")
-    ]
-    outside: list[dict[str, object]] = [
-        {"usubjid": row["usubjid"], "group_value": row["group"], "description": row["reason"]}
-        for row in result.sample.left_out.to_dict("records")
-    ]
-    rows = [
-        {"analysis_id": key, **{name: _plain(value) for name, value in row.items()}}
-        for row in [*inside, *outside]
-    ]
-    return sorted(rows, key=lambda row: str(row["usubjid"]))
+    return rows.with_columns(pl.lit(key).alias("analysis_id"))
 
 
-def _plain(value: object) -> object:
-    """Return None for what a frame shows as missing."""
-    return None if value is None or value != value else value
+def _taken(frame: pd.DataFrame) -> pl.DataFrame:
+    """Return the columns of analysis_subject that `frame` has; what it shows as missing is null."""
+    names = [name for name in SUBJECTS if name in frame.columns]
+    return pl.from_pandas(frame[names]).cast({name: SUBJECTS[name] for name in names})
 
 
 def _append(connection: Connection, model: type[Base], rows: list[dict[str, object]]) -> None:
