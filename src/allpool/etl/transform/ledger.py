@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -111,21 +111,37 @@ class Ledger:
 
     def settle(self, outcomes: Mapping[str, pl.DataFrame]) -> Account:
         """Return the account, given `id` and `verdict` of each record by table; what is absent is held."""
-        for use in self._uses:
-            known = outcomes.get(use.table)
-            if known is None or known.is_empty():
-                verdicts = np.full(len(use.ids), Verdict.HELD, dtype=np.uint8)
-            else:
-                joined = use.ids.to_frame("id").join(known, on="id", how="left", maintain_order="left")
-                verdicts = joined["verdict"].fill_null(int(Verdict.HELD)).to_numpy().astype(np.uint8)
+        for use, verdicts in self._verdicts(outcomes):
             positions = use.at.to_numpy().astype(np.int64)
+            once = len(positions) == len(np.unique(positions))
             for column in use.cells.columns:
                 index = self._columns.get(column)
                 if index is None:
                     continue
-                mask = use.cells[column].to_numpy() & (self._cells[positions, index] != Verdict.EMPTY)
-                np.maximum.at(self._cells[:, index], positions[mask], verdicts[mask])
+                cells = self._cells[:, index]
+                mask = use.cells[column].to_numpy() & (cells[positions] != Verdict.EMPTY)
+                if once:
+                    at = positions[mask]
+                    cells[at] = np.maximum(cells[at], verdicts[mask])
+                else:
+                    np.maximum.at(cells, positions[mask], verdicts[mask])
         return self._account()
+
+    def _verdicts(self, outcomes: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Use, Verdicts]]:
+        """Yield each use with the verdicts on its records; those of one table are looked up together."""
+        by_table: dict[str, list[Use]] = {}
+        for use in self._uses:
+            by_table.setdefault(use.table, []).append(use)
+        for table, uses in by_table.items():
+            ids = pl.concat([use.ids for use in uses]).to_frame("id")
+            known = outcomes.get(table)
+            if known is None or known.is_empty():
+                verdicts = np.full(ids.height, Verdict.HELD, dtype=np.uint8)
+            else:
+                joined = ids.join(known, on="id", how="left", maintain_order="left")
+                verdicts = joined["verdict"].fill_null(int(Verdict.HELD)).to_numpy().astype(np.uint8)
+            ends = np.cumsum([len(use.ids) for use in uses])
+            yield from zip(uses, np.split(verdicts, ends[:-1]), strict=True)
 
     def _reason(self, text: str) -> int:
         return self._reasons.setdefault(text, len(self._reasons) + 1)
