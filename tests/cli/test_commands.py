@@ -232,6 +232,7 @@ def test_night_without_its_key_is_refused_before_the_store_is_made(copied, monke
     said = copied.says("nightly")
     assert said.code == 2
     assert "short" not in said.err
+    assert not (copied.path / "allpool.db").exists()
 
 
 def test_broken_plan_is_refused_before_the_night(copied):

@@ -47,6 +47,7 @@ def nightly(
     from allpool.models.engine import connect
 
     consortium = open_config(config_file, store_url)
+    consortium.pseudonym_key()  # a night that cannot start leaves no empty store behind
     _check_plans(consortium)
     store = connect(consortium.store_url)
     with _watch(as_json) as watch:
