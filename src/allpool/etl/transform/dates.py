@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import reduce
+from typing import Protocol
 
 import polars as pl
 
@@ -16,35 +17,54 @@ READ = ("date", "precision", "time", "error", "key")
 PARTS = ("year", "month", "day", "hour", "minute", "second", "zone")
 
 
+class Dated(Protocol):
+    """A source table, as far as the calendar needs it."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """Its columns of text."""
+
+    def dates(self) -> Iterable[tuple[str, tuple[DateFormat, ...]]]:
+        """Columns that are read as dates, with the formats that they accept."""
+
+
 class Calendar:
-    """The dates of one source, each distinct text read once for all columns and rules of the same formats."""
+    """The dates of a feed: each distinct text is read once for all sources, columns and rules."""
 
-    def __init__(
-        self, frame: pl.DataFrame, columns: Mapping[tuple[DateFormat, ...], set[str]], *, timezone: str
-    ) -> None:
-        """`columns` are the columns that are read with each choice of formats."""
-        self._frame, self._columns, self._timezone = frame, columns, timezone
+    def __init__(self, sources: Mapping[str, Dated], *, timezone: str) -> None:
+        self._sources, self._timezone = sources, timezone
         self._known: dict[tuple[DateFormat, ...], pl.DataFrame] = {}
-        self._read: dict[tuple[str, tuple[DateFormat, ...], bool], pl.DataFrame] = {}
+        self._read: dict[tuple[str, str, tuple[DateFormat, ...], bool], pl.DataFrame] = {}
 
-    def column(self, name: str, formats: tuple[DateFormat, ...], *, timed: bool) -> pl.DataFrame:
-        """Return `date`, `precision`, `time`, `error` and `key` for each cell of a column.
+    def column(self, source: str, name: str, formats: tuple[DateFormat, ...], *, timed: bool) -> pl.DataFrame:
+        """Return `date`, `precision`, `time`, `error` and `key` for each cell of a source's column.
 
         Unless `timed`, a time of day other than midnight is an error.
         """
-        if (name, formats, timed) not in self._read:
-            text = self._frame.select(pl.col(name).alias("text"))
-            if formats not in self._known:
-                texts = [self._frame[column].unique() for column in sorted(self._columns[formats])]
-                distinct = pl.concat(texts).unique().drop_nulls()
-                self._known[formats] = distinct.to_frame("text").hstack(
-                    parse_dates(distinct, formats, timezone=self._timezone)
-                )
-            known = _keyed(self._known[formats], timed=timed)
-            self._read[name, formats, timed] = text.join(
-                known, on="text", how="left", maintain_order="left"
-            ).drop("text")
-        return self._read[name, formats, timed]
+        found = self._read.get((source, name, formats, timed))
+        if found is None:
+            text = self._sources[source].frame.select(pl.col(name).alias("text"))
+            known = _keyed(self._texts(formats), timed=timed)
+            found = text.join(known, on="text", how="left", maintain_order="left").drop("text")
+            self._read[source, name, formats, timed] = found
+        return found
+
+    def release(self, source: str) -> None:
+        """Let go of a source's cells, when all its rules are applied."""
+        self._read = {place: read for place, read in self._read.items() if place[0] != source}
+
+    def _texts(self, formats: tuple[DateFormat, ...]) -> pl.DataFrame:
+        """Return what each text that is anywhere read with these formats says."""
+        if formats not in self._known:
+            texts = [
+                source.frame[column].unique()
+                for source in self._sources.values()
+                for column in sorted({column for column, accepted in source.dates() if accepted == formats})
+            ]
+            distinct = pl.concat(series.alias("text") for series in texts).unique().drop_nulls()
+            read = parse_dates(distinct, formats, timezone=self._timezone)
+            self._known[formats] = distinct.to_frame().hstack(read)
+        return self._known[formats]
 
 
 def read_constant(

@@ -59,12 +59,8 @@ def content_hash(table: str, frame: pl.DataFrame) -> pl.Series:
         if column in frame.columns and (column not in LINEAGE or column == "security") and column != "row_key"
     ]
     filled = [name for name in names if frame[name].null_count() < frame.height]
-    parts = [
-        pl.when(pl.col(name).is_not_null()).then(
-            pl.concat_str([pl.lit(f"{name}="), pl.col(name).cast(pl.String)])
-        )
-        for name in filled
-    ]
+    # a null makes its part null, and null parts are left out
+    parts = [pl.concat_str([pl.lit(f"{name}="), pl.col(name).cast(pl.String)]) for name in filled]
     said: Any = pl.concat_str(parts, separator=SEPARATOR, ignore_nulls=True)
     hashed: pl.Expr = said.chash.sha2_256()  # namespace of polars-hash
     return frame.select(hashed.str.slice(0, 32)).to_series()

@@ -138,12 +138,19 @@ def _make_specimens(records: pl.DataFrame, sample: pl.Series, system: str | None
 
 
 def make_components(
-    prepared: Prepared, rule: RulePlan, rows: pl.DataFrame, readings: Mapping[str, Reading], made: Made
+    prepared: Prepared,
+    rule: RulePlan,
+    rows: pl.DataFrame,
+    ids: pl.Series,
+    readings: Mapping[str, Reading],
+    made: Made,
 ) -> None:
-    """Make the component rows of a rule's qualifying fields; `rows` have the `_id` of their record."""
-    for item in rule.fields:
-        if not item.is_component:
-            continue
+    """Make the component rows of a rule's qualifying fields; `ids` are those of the records of `rows`."""
+    components = [item for item in rule.fields if item.is_component]
+    if not components:
+        return
+    rows = rows.with_columns(ids.alias("_id"))
+    for item in components:
         reading = readings[item.name]
         wanted = _lineage(prepared, rule)
         wanted["id"] = uuid("observation_component", pl.col("_id"), str(item.element))
@@ -152,4 +159,5 @@ def make_components(
         wanted["observation_id"] = pl.col("_id")
         if item.external is not None:
             wanted["code_system"], wanted["code"] = (pl.lit(part) for part in item.external)
-        made.add("observation_component", _selected(rows.filter(reading.filled), wanted))
+        filled = rows[reading.key].is_not_null()
+        made.add("observation_component", _selected(rows if filled.all() else rows.filter(filled), wanted))

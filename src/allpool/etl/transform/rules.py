@@ -48,17 +48,16 @@ def apply_rule(
     findings = Findings(prepared, rule, rows, readings, ledger=ledger, entries=entries, borrowed=borrowed)
     findings.note_cells()
     findings.note_incomplete(looked_at)
-    held = positions(rows, rows["_held"])
-    for column in looked_at:
-        ledger.mark(column, held, Verdict.HELD)
+    if rows["_held"].any():
+        held = positions(rows, rows["_held"])
+        for column in looked_at:
+            ledger.mark(column, held, Verdict.HELD)
     good = rows if rows["_made"].all() else rows.filter("_made")
     if good.is_empty():
         return
     records = make_records(prepared, rule, good, readings, made)
-    make_components(prepared, rule, good.with_columns(records["id"].alias("_id")), readings, made)
-    cells = good.with_columns(
-        _used(prepared, rule, column, readings).alias(f"_use{i}") for i, column in enumerate(looked_at)
-    ).select(pl.col(f"_use{i}").alias(column) for i, column in enumerate(looked_at))
+    make_components(prepared, rule, good, records["id"], readings, made)
+    cells = good.select(_used(prepared, rule, column, readings).alias(column) for column in looked_at)
     for column in joined_columns(dict.fromkeys(looked_at), prepared):
         key = prepared.frame[str(prepared.patient_column)].gather(good["_i"])
         lent = pl.DataFrame({"_key": key, "_id": records["id"]})
@@ -79,7 +78,7 @@ def _cell(
     dates: dict[str, pl.Expr] = {}
     if plan.kind == "partial_date" and binding.relative is None:
         if column is not None:
-            read = calendar.column(column, plan.formats, timed=plan.has_time)
+            read = calendar.column(prepared.source.id, column, plan.formats, timed=plan.has_time)
             dates = {part: pl.lit(read[part]) for part in READ}
         else:
             dates = read_constant(
@@ -123,9 +122,8 @@ def _read(prepared: Prepared, rule: RulePlan, readings: dict[str, Reading]) -> p
     here = holds(prepared, rule.when, prepared.frame) & pl.col("_pseudonym").is_not_null()
     first = {name: expr for reading in readings.values() for name, expr in reading.steps[0].items()}
     own = [column for column in rule.key_columns if column in prepared.frame.columns]
-    lazy = (
-        prepared.frame.lazy()
-        .select(
+    rows = (
+        prepared.frame.select(
             *LINEAGE,
             *(pl.col(column).alias(f"_own{i}") for i, column in enumerate(own)),
             *(expr.alias(name) for name, expr in first.items()),
@@ -134,6 +132,8 @@ def _read(prepared: Prepared, rule: RulePlan, readings: dict[str, Reading]) -> p
         .filter("_here")
         .drop("_here")
     )
+    if rows.is_empty():
+        return rows
     early = [readings[item.name].steps[1:] for item in rule.fields if not item.binding.below]
     late = [readings[item.name].steps[1:] for item in rule.fields if item.binding.below]
     together = [
@@ -141,11 +141,8 @@ def _read(prepared: Prepared, rule: RulePlan, readings: dict[str, Reading]) -> p
         for steps in zip_longest(*early, fillvalue={})
     ]
     for step in [*together, *(step for steps in late for step in steps)]:
-        lazy = lazy.with_columns(expr.alias(name) for name, expr in step.items())
-    rows: pl.DataFrame = lazy.with_columns(**_state(rule, readings)).collect(
-        optimizations=pl.QueryOptFlags.none()
-    )
-    return rows
+        rows = rows.with_columns(expr.alias(name) for name, expr in step.items())
+    return rows.with_columns(**_state(rule, readings))
 
 
 def _state(rule: RulePlan, readings: dict[str, Reading]) -> dict[str, pl.Expr]:
@@ -204,5 +201,5 @@ def _used(prepared: Prepared, rule: RulePlan, column: str, readings: dict[str, R
         if item.binding.column and column in prepared.cells_of(prepared.actual(item.binding.column) or "")
     ]
     if not fields:
-        return pl.lit(value=True)
+        return pl.col("_i").is_not_null()
     return _any(readings[item.name].filled for item in fields)

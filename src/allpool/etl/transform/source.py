@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import polars as pl
 
-from allpool.etl.transform.dates import Calendar
 from allpool.etl.transform.identity import joined_text, pseudonyms, uuid
 from allpool.etl.transform.quarantine import Entries
 from allpool.etl.transform.wordings import Wordings
@@ -61,7 +60,11 @@ class Prepared:
 
     def actual(self, names: Sequence[str]) -> str | None:
         """Return the first of `names` that the file has, or None."""
-        return next((name for name in names if name in self.frame.columns), None)
+        return next((name for name in names if name in self._present), None)
+
+    @cached_property
+    def _present(self) -> frozenset[str]:
+        return frozenset(self.frame.columns)
 
     def cells_of(self, column: str) -> tuple[str, ...]:
         """Return the file's columns behind `column`: itself, or those that it is computed from."""
@@ -73,15 +76,13 @@ class Prepared:
             self._wordings[column] = Wordings(self.frame[column])
         return self._wordings[column]
 
-    def calendar(self, timezone: str) -> Calendar:
-        """Return the dates of the source; a caller keeps it, since it remembers what it has read."""
-        columns: dict[tuple[DateFormat, ...], set[str]] = {}
+    def dates(self) -> Iterator[tuple[str, tuple[DateFormat, ...]]]:
+        """Yield the columns that rules read as dates, with the formats that they accept."""
         for rule in self.plan.rules:
             for item in rule.fields:
                 column = self.actual(item.binding.column or ())
                 if item.formats and column is not None:
-                    columns.setdefault(item.formats, set()).add(column)
-        return Calendar(self.frame, columns, timezone=timezone)
+                    yield column, item.formats
 
     def unknown_columns(self, mapping: CompiledMapping) -> list[str]:
         """Return the file's columns that the mapping neither reads nor ignores."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from allpool.etl.transform.dates import Calendar
 from allpool.etl.transform.identity import content_hash, uuid
 from allpool.etl.transform.joins import Borrowed, settle_joins
 from allpool.etl.transform.ledger import Ledger, Verdict, positions
@@ -52,10 +53,10 @@ def transform(
     prepared = [
         prepare(source, plans[source.source], mapping, scene, by_source, plans, entries) for source in sources
     ]
+    calendar = Calendar({item.source.id: item for item in prepared}, timezone=mapping.timezone)
     ledgers = [Ledger(item) for item in prepared]
     for item, ledger in zip(prepared, ledgers, strict=True):
         _mark_columns_and_rows(item, mapping, ledger, entries)
-        calendar = item.calendar(mapping.timezone)
         for rule in item.plan.rules:
             apply_rule(
                 item,
@@ -67,6 +68,7 @@ def transform(
                 made=made,
                 borrowed=borrowed,
             )
+        calendar.release(item.source.id)
     settle_joins(prepared, ledgers, borrowed, entries)
     _subjects(made)
     rules = {rule.id: rule for plan in mapping.sources for rule in plan.rules}
