@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 import pytest
+from rich.console import Console
 
 from allpool.cli import run
 from allpool.cli.main import allpool
@@ -340,3 +341,15 @@ def test_bug_says_where_and_never_what_a_cell_said(calm, monkeypatch):
     assert "in broken" in said.err
     assert "C1-001" not in said.err
     assert "1980" not in said.err
+
+
+@pytest.mark.parametrize("columns", [80, 100, 150])
+def test_narrow_terminal_loses_no_digit(calm, monkeypatch, columns: int):
+    def narrow(width: int = columns) -> Console:
+        return Console(width=columns)
+
+    monkeypatch.setattr("allpool.cli.closing.wide_console", narrow)
+    said = calm.says("nightly")
+    row = next(line.split() for line in said.out.splitlines() if "604" in line)
+    assert [word for word in row if word.isdigit()][:7] == ["52", "604", "0", "472", "0", "52", "80"]
+    assert "…" not in said.out

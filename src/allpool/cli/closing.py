@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 from allpool.cli.options import wide_console
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from allpool.etl.feed import FeedResult
     from allpool.etl.night import NightReport
 
+ROOMY: Final = 132
+"""Columns of a terminal that takes the whole account; a narrower one is spared what can be looked up."""
 CELLS: Final = ("read", "loaded", "unchanged", "quarantined", "ignored", "empty")
 
 
@@ -33,17 +36,19 @@ def print_report(consortium: Consortium, report: NightReport[Any]) -> None:
         box=box.SIMPLE_HEAD,
         padding=(0, 1),
     )
-    table.add_column("feed", no_wrap=True)
-    table.add_column("state")
-    table.add_column("rows", justify="right")
-    for name in CELLS:
-        table.add_column("cells read" if name == "read" else name, justify="right")
-    for name in ("records", "waiting", "seconds"):
-        table.add_column(name, justify="right")
+    spared = {"records", "seconds"} if console.width < ROOMY else set()
+    headings = ("feed", "state", "rows", *CELLS, "records", "waiting", "seconds")
+    shown = [heading not in spared for heading in headings]
+    for name in compress(headings, shown):
+        table.add_column(
+            "cells read" if name == "read" else name,
+            justify="left" if name in ("feed", "state") else "right",
+            overflow="fold",  # a number cut short would be another number
+        )
     for result in report.feeds:
-        table.add_row(*_line(result))
+        table.add_row(*compress(_line(result), shown))
     table.add_section()
-    table.add_row("all", "", *_totals(report.feeds), style="bold")
+    table.add_row(*compress(("all", "", *_totals(report.feeds)), shown), style="bold")
     console.print(table)
     for result in report.feeds:
         if result.message:
