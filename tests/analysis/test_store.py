@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -178,6 +179,17 @@ def test_what_is_no_response_or_no_time(store: Store) -> None:
         cohort.response("cr", by="colour")
     with pytest.raises(DefinitionError, match="no endpoint 'pfs'"):
         cohort.survival("pfs")
+
+
+def test_a_query_that_cannot_run_is_said(store: Store) -> None:
+    with pytest.raises(AnalysisError, match="no_such_table"):
+        store.sql("select * from no_such_table")
+
+
+def test_groups_are_named_or_written_out(store: Store) -> None:
+    wrong: Any = {"response": "cr"}
+    with pytest.raises(AnalysisError, match="Grouping"):
+        store.cohort("all_treated").survival("os", by=wrong)
 
 
 def test_releases(tmp_path: Path) -> None:

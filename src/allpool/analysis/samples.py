@@ -108,6 +108,8 @@ def grouped(
     """Return the group of each subject; `AnalysisError` where `by` names nothing that subjects differ in."""
     if by is None:
         return Groups("", pd.Series("all", index=subjects["usubjid"]))
+    if not isinstance(by, str | Grouping):
+        raise AnalysisError('group by a name, or by a Grouping such as Grouping(response="cr")')
     asked = _read(by, subjects, catalogue) if isinstance(by, str) else by
     if asked.column is not None:
         if asked.column not in subjects.columns:

@@ -42,6 +42,9 @@ class Store:
         with self.engine.connect() as connection:
             try:
                 return pd.read_sql_query(text(query), connection, params=dict(parameters or {}))
+            except pd.errors.DatabaseError as error:  # pandas wraps what the database says of a query
+                cause = error.__cause__
+                raise AnalysisError(_plain(cause) if isinstance(cause, DBAPIError) else str(error)) from None
             except DBAPIError as error:
                 raise AnalysisError(_plain(error)) from None
 

@@ -193,7 +193,11 @@ def _studies(night: Night, consortium: Consortium) -> FeedResult:
     with night.engine.connect() as connection:
         known = operations.fingerprint(connection, FEED)
     if known == mark:
-        return FeedResult(feed=FEED, status="unchanged")
+        unchanged = FeedResult(feed=FEED, status="unchanged")
+        if not night.dry_run:
+            with night.engine.begin() as connection:
+                record_result(connection, night.run, unchanged)
+        return unchanged
     studies = load_studies(folder, night.vocabulary.terminology)
     stage(night.engine, study_tables(studies, security=night.security))
     with night.engine.begin() as connection:
