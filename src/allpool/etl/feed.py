@@ -28,7 +28,7 @@ from allpool.etl.transform.transform import Harmonised, transform
 from allpool.etl.waiting import audit_findings, waiting
 from allpool.mappings.compile import Vocabulary
 from allpool.mappings.plan import CompiledMapping
-from allpool.models import Patient
+from allpool.models import STAGING, Patient
 
 VERDICTS: Final = {
     "inserted": Verdict.LOADED,
@@ -40,7 +40,7 @@ VERDICTS: Final = {
 
 PLACES: Final = (
     *("id", "content_hash", "study", "centre", "source_file", "source_row", "rule"),
-    *("subject_id", "individual_id", "patient_id"),
+    *("subject_id", "individual_id", "patient_id", "data_element"),
 )
 """Columns of a mapped record that are asked for once it is staged."""
 
@@ -149,7 +149,20 @@ def audit_feeds(night: Night, staged: Sequence[Mapped]) -> dict[str, Audited]:
             terminology=night.vocabulary.terminology,
             records=night.vocabulary.records,
             today=night.today,
+            staged={item.feed.id: _counted(item.harmonised) for item in staged},
         )
+
+
+def _counted(harmonised: Harmonised) -> dict[str, dict[str | None, int]]:
+    """Return the number of rows per table and data element, in an order that does not change."""
+    counts: dict[str, dict[str | None, int]] = {}
+    for table in map(str, STAGING):
+        rows = harmonised.tables.get(table, pl.DataFrame())
+        if "data_element" in rows.columns:
+            counts[table] = dict(rows.group_by("data_element").len().sort("data_element").iter_rows())
+        elif rows.height:
+            counts[table] = {None: rows.height}
+    return counts
 
 
 @contextmanager

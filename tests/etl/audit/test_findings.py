@@ -18,6 +18,7 @@ from allpool.etl.audit import HELD_WITH, Audited, Thresholds, findings, generate
 from allpool.etl.audit.suite import preload
 from allpool.models import STAGING, Base, QualityResult
 from tests.etl.audit.cases import quantity, sound
+from tests.etl.audit.conftest import FEED
 
 Stage = Callable[[dict[str, list[dict[str, Any]]]], None]
 Run = Callable[..., Audited]
@@ -122,6 +123,25 @@ def test_another_feeds_rows_are_a_bug(stage: Stage, run: Run) -> None:
     stage(rows)
     with pytest.raises(BrokenRuleError, match="another feed"):
         run()
+
+
+def test_counts_that_the_caller_knows_are_judged_as_those_that_are_counted(
+    stage: Stage, run: Run, store: Engine
+) -> None:
+    stage(bad_counts(bad=25, good=10))
+    with store.connect() as connection:
+        known = findings.staged_rows(connection, feeds=[FEED])
+    counted = run()
+    assert run(staged=known).results == counted.results
+    assert run(staged=known).failures.equals(counted.failures)
+
+
+def test_another_feeds_rows_are_a_bug_also_where_the_counts_are_known(stage: Stage, run: Run) -> None:
+    rows = sound()
+    rows["specimen"][0]["feed"] = "000-one"
+    stage(rows)
+    with pytest.raises(BrokenRuleError, match="stage_specimen holds rows of another feed"):
+        run(staged={FEED: {"specimen": {None: 1}}})
 
 
 def test_rule_that_cannot_be_evaluated_is_a_bug(

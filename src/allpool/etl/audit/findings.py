@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final
 
 import polars as pl
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, or_, select, text
 
 from allpool.errors import BrokenRuleError
 from allpool.etl.audit.generated import Staged, rules_for
@@ -115,16 +115,21 @@ def audit(
     today: date,
     thresholds: Thresholds | None = None,
     records: Mapping[str, RecordType] | None = None,
+    staged: Mapping[str, Staged] | None = None,
 ) -> dict[str, Audited]:
     """Audit what `feeds` have staged (and committed), for run number `run`; no row is changed.
 
     The feeds are audited in one pass, since the library's cost is by the rule more than by the row, and
     judged one by one. `today` is the day of the run. `records` defaults to the record types that ship with
-    allpool. Raises `BrokenRuleError` where a rule cannot be evaluated, where Great Expectations and our own
-    query of the failing rows disagree, or where another feed's rows are staged too.
+    allpool. `staged` gives the number of rows per feed, table and data element to a caller who knows them;
+    else they are counted. Raises `BrokenRuleError` where a rule cannot be evaluated, where Great Expectations
+    and our own query of the failing rows disagree, or where another feed's rows are staged too.
     """
     with engine.begin() as connection:
-        staged = staged_rows(connection, feeds=feeds)
+        if staged is None:
+            staged = staged_rows(connection, feeds=feeds)
+        else:
+            _check_alone(connection, feeds)
         together = _together(staged)
         _refresh_statistics(connection, together)
     rules = rules_for(together, dictionary=dictionary, terminology=terminology, today=today, records=records)
@@ -177,6 +182,14 @@ def staged_rows(connection: Connection, *, feeds: Sequence[str]) -> dict[str, St
                 )
             staged.setdefault(feed, {}).setdefault(str(name), {})[element[0] if element else None] = int(rows)
     return dict(staged)
+
+
+def _check_alone(connection: Connection, feeds: Sequence[str]) -> None:
+    """Raise where rows of other feeds are staged, as `staged_rows` does."""
+    for table in STAGING.values():
+        other = select(table.c.feed).where(or_(table.c.feed.not_in(feeds), table.c.feed.is_(None)))
+        if connection.execute(other.limit(1)).first() is not None:
+            raise BrokenRuleError(f"table {table.name} holds rows of another feed than {', '.join(feeds)}")
 
 
 def _together(staged: Mapping[str, Staged]) -> Staged:
