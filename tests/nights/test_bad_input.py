@@ -291,3 +291,18 @@ def test_the_whole_store_holds_no_patient_id(folder: Path) -> None:
     content = b"".join(path.read_bytes() for path in folder.glob("store.db*"))
     assert b"8462" not in content
     assert b"94.0" not in content
+
+
+def test_a_dry_run_changes_nothing_that_analysts_see(folder: Path) -> None:
+    from allpool.cli.nightly import make_ready
+    from allpool.config import load_config
+    from allpool.etl.night import run_night
+    from allpool.models.engine import connect
+    from tests.nights.conftest import NOW, Silent
+
+    consortium = load_config(folder / "allpool.toml")
+    engine = connect(consortium.store_url)
+    for dry_run, patients_there in ((True, 0), (False, 2)):
+        report = run_night(consortium, engine, now=NOW, watch=Silent(), prepare=make_ready, dry_run=dry_run)
+        assert [feed.counts.inserted for feed in report.feeds if feed.feed == "one"] == [10]
+        assert count(engine, Patient) == patients_there

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--centre", "centres", multiple=True, metavar="C", help="Only the feeds of this centre (repeatable)."
 )
 @click.option("--engine", type=click.Choice(["local"]), default="local", help="Where the mapping runs.")
-@click.option("--dry-run", is_flag=True, help="Read, map and audit; change nothing that analysts see.")
+@click.option("--dry-run", is_flag=True, help="Read, map and audit; publish nothing of the feeds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def nightly(
     config_file: Path | None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Protocol
 
@@ -14,31 +16,25 @@ class Watch(Protocol):
 
 
 class Clock:
-    """Times the steps of one feed and tells the watch."""
+    """The seconds that each step of one feed took; steps of other feeds may run at the same time."""
 
-    def __init__(self, watch: Watch, feed: str) -> None:
-        self._watch, self._feed = watch, feed
-        self._since = perf_counter()
-        self._name: str | None = None
+    def __init__(self, feed: str) -> None:
+        self.feed = feed
         self.steps: dict[str, float] = {}
 
-    def step(self, name: str) -> None:
-        """Say that the feed has come to a step."""
-        self.pause()
-        self._name, self._since = name, perf_counter()
-        self._watch.step(self._feed, name)
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        began = perf_counter()
+        yield
+        self.add(name, perf_counter() - began)
 
-    def pause(self) -> None:
-        """Stop the time of the step at hand."""
-        if self._name is not None:
-            self.add(self._name, perf_counter() - self._since)
-            self._name = None
-
-    def add(self, name: str, seconds: float) -> None:
-        """Add time to a step."""
+    def add(self, name: str, seconds: float) -> float:
+        """Add time to a step; return it."""
         self.steps[name] = self.steps.get(name, 0.0) + seconds
+        return seconds
 
-    def stop(self) -> float:
-        """Stop, and return the seconds of all steps."""
-        self.pause()
+    @property
+    def seconds(self) -> float:
+        """Seconds of all steps so far."""
         return sum(self.steps.values())

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from allpool.config import FeedSection
 from allpool.errors import BrokenRuleError
 from allpool.etl import operations, quarantine
-from allpool.etl.audit import Audited, audit, preload, withdraw
+from allpool.etl.audit import Audited, audit, withdraw
 from allpool.etl.clock import Clock, Watch
 from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
 from allpool.etl.publish import Counts, Published, publish
@@ -104,26 +104,52 @@ class Mapped:
         return sum(frame.height for frame in self.harmonised.tables.values())
 
 
-def begin_feed(
+@dataclass(frozen=True)
+class Changed:
+    """A feed that is not what it was when it was last published, and what the store knows of it."""
+
+    feed: FeedSection
+    folder: Path
+    mapping: CompiledMapping
+    fingerprint: str | None
+    known_patients: frozenset[str]
+    clock: Clock
+
+
+def look_at_feed(
     night: Night, feed: FeedSection, folder: Path, mapping: CompiledMapping
-) -> FeedResult | Mapped:
-    """Read and map `feed`; a feed in which nothing has changed is done at once."""
-    clock = Clock(night.watch, feed.id)
-    clock.step("look")
-    mark = fingerprint(folder, feed, mapping, settings=night.settings)
-    with night.engine.connect() as connection:
-        known = operations.fingerprint(connection, feed.id)
-        before = operations.last_cells(connection, feed.id)
-        open_ = quarantine.open_entries(connection, feed.id)
+) -> FeedResult | Changed:
+    """Look whether `feed` has changed; one in which nothing has is done at once."""
+    clock = Clock(feed.id)
+    with clock.step("look"):
+        mark = fingerprint(folder, feed, mapping, settings=night.settings)
+        with night.engine.connect() as connection:
+            known = operations.fingerprint(connection, feed.id)
+            before = operations.last_cells(connection, feed.id)
+            open_ = quarantine.open_entries(connection, feed.id)
     if mark is not None and known == mark:
         return _repeated(night, feed, before, open_, clock)
-    preload()  # the audit's library loads while the files are read
-    clock.step("read")
-    delivery = read_delivery(folder, feed, mapping)
-    clock.step("map")
-    harmonised = _map(night, feed, mapping, delivery)
-    clock.pause()
-    return Mapped(feed, mapping, delivery, harmonised, mark, clock)
+    with night.engine.connect() as connection:
+        published = connection.execute(select(Patient.id).where(Patient.feed == feed.id)).scalars()
+        return Changed(feed, folder, mapping, mark, frozenset(published), clock)
+
+
+def map_feed(night: Night, changed: Changed) -> Mapped:
+    """Read and map a feed; needs no store, so that it can run beside the publishing of others."""
+    feed, mapping, clock = changed.feed, changed.mapping, changed.clock
+    with clock.step("read"):
+        delivery = read_delivery(changed.folder, feed, mapping)
+    with clock.step("map"):
+        # patients whom an earlier delivery introduced, where this one cannot or need not
+        known = changed.known_patients if feed.mode == "append" or delivery.failures else frozenset()
+        scene = Scene(
+            feed=feed.id, study=feed.study, centre=feed.centre, security=night.security, key=night.key
+        )
+        frames = [file.frame for file in delivery.files]
+        harmonised = transform(frames, mapping, scene, known_patients=known)
+        for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
+            ledger.found_by_reader(file.problems)
+    return Mapped(feed, mapping, delivery, harmonised, changed.fingerprint, clock)
 
 
 def stage_feeds(night: Night, mapped: Sequence[Mapped]) -> list[Mapped]:
@@ -191,22 +217,10 @@ def end_feed(night: Night, staged: Mapped, audited: Audited, *, connection: Conn
     return _publish(night, staged, audited, connection)
 
 
-def _map(night: Night, feed: FeedSection, mapping: CompiledMapping, delivery: Delivery) -> Harmonised:
-    known: frozenset[str] = frozenset()
-    if feed.mode == "append" or delivery.failures:
-        with night.engine.connect() as connection:
-            ids = connection.execute(select(Patient.id).where(Patient.feed == feed.id)).scalars()
-            known = frozenset(ids)
-    scene = Scene(feed=feed.id, study=feed.study, centre=feed.centre, security=night.security, key=night.key)
-    harmonised = transform([file.frame for file in delivery.files], mapping, scene, known_patients=known)
-    for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
-        ledger.found_by_reader(file.problems)
-    return harmonised
-
-
 def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connection) -> FeedResult:
     feed, delivery, clock = staged.feed, staged.delivery, staged.clock
-    clock.step("publish")
+    night.watch.step(feed.id, "publish")
+    began = perf_counter()
     ledgers = {ledger.source.id: ledger for ledger in staged.harmonised.ledgers}
     failed = audit_findings(audited.held, staged.harmonised.tables, delivery, staged.mapping, ledgers)
     found = waiting(feed, delivery, staged.harmonised.quarantine, failed)
@@ -239,7 +253,7 @@ def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connect
             counts=published.total,
             waiting=recorded.open,
             warnings=len(audited.warned),
-            seconds=clock.stop(),
+            seconds=clock.seconds + clock.add("publish", perf_counter() - began),
             steps=clock.steps,
         )
         record_result(connection, night.run, result)
@@ -346,7 +360,7 @@ def _repeated(
         status="unchanged",
         accounts=again,
         waiting=open_,
-        seconds=clock.stop(),
+        seconds=clock.seconds,
         steps=clock.steps,
     )
     if not night.dry_run:
@@ -369,7 +383,7 @@ def _blocked(night: Night, staged: Mapped, audited: Audited) -> FeedResult:
         feed=staged.feed.id,
         status="blocked",
         message=f"held back by the audit: {rules}",
-        seconds=staged.clock.stop(),
+        seconds=staged.clock.seconds,
         steps=staged.clock.steps,
     )
     if not night.dry_run:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import gc
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -14,14 +17,18 @@ from sqlalchemy import Engine
 from allpool.config import Consortium, FeedSection
 from allpool.errors import AllpoolError, BrokenRuleError, ConfigError, ExitCode, StoreError
 from allpool.etl import operations
+from allpool.etl.ahead import ahead
+from allpool.etl.audit import preload
 from allpool.etl.clock import Watch
 from allpool.etl.feed import (
+    Changed,
     FeedResult,
     Mapped,
     Night,
     audit_feeds,
-    begin_feed,
     end_feed,
+    look_at_feed,
+    map_feed,
     record_result,
     stage_feeds,
 )
@@ -40,6 +47,7 @@ BATCH_ROWS = 300_000
 small feeds share one; the frames of a batch stay in memory until it is staged."""
 
 Result = TypeVar("Result")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ def run_night(
     feeds = _chosen(consortium, centres)
     key = consortium.pseudonym_key()
     vocabulary = load_vocabulary()
-    with locked(engine, since=now):
+    with locked(engine, since=now), _rare_collections():
         if prepare is not None:
             prepare(engine)
         with engine.begin() as connection:
@@ -104,6 +112,17 @@ def run_night(
         with engine.begin() as connection:
             operations.finish_run(connection, run=run, status=_status(code), finished_at=_later(now, began))
     return NightReport(run, results, analysis, perf_counter() - began, code)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for garbage in cycles less often: the audit's library alone keeps a million objects."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 CONSORTIUM = FeedSection(id=FEED, mapping="", folder="")
@@ -137,13 +156,22 @@ def _chosen(consortium: Consortium, centres: Collection[str]) -> list[FeedSectio
 def _run_feeds(night: Night, consortium: Consortium, feeds: Sequence[FeedSection]) -> list[FeedResult]:
     """Run the feeds, in batches that share one audit, and return their results in the order of the feeds."""
     results: dict[str, FeedResult] = {}
-    batch: list[Mapped] = []
+    changed: list[Changed] = []
     for feed in feeds:
-        begun = _guarded(night, consortium, feed)
-        if isinstance(begun, FeedResult):
-            results[feed.id] = begun
+        looked = _guarded(night, feed, partial(_look, night, consortium, feed))
+        if isinstance(looked, FeedResult):
+            results[feed.id] = looked
         else:
-            batch.append(begun)
+            changed.append(looked)
+    if changed:
+        preload()  # the audit's library loads while the first files are read
+    batch: list[Mapped] = []
+    for feed, mapping in ahead(changed, partial(map_feed, night), limit=BATCH_ROWS):
+        mapped = _guarded(night, feed, mapping)
+        if isinstance(mapped, FeedResult):
+            results[feed.id] = mapped
+        else:
+            batch.append(mapped)
         if sum(item.rows for item in batch) >= BATCH_ROWS:
             results.update(_end_batch(night, batch))
             batch = []
@@ -168,13 +196,16 @@ def _end_batch(night: Night, batch: Sequence[Mapped]) -> dict[str, FeedResult]:
     return results
 
 
-def _guarded(night: Night, consortium: Consortium, feed: FeedSection) -> FeedResult | Mapped:
-    """Read and map one feed; an error that a person can act on costs this feed only."""
+def _look(night: Night, consortium: Consortium, feed: FeedSection) -> FeedResult | Changed:
+    folder = consortium.content.paths.mappings
+    mapping = load_mapping(consortium.path(folder, feed.mapping), night.vocabulary)
+    return look_at_feed(night, feed, consortium.path(feed.folder), mapping)
+
+
+def _guarded(night: Night, feed: FeedSection, work: Callable[[], Done]) -> FeedResult | Done:
+    """Do one feed's work; an error that a person can act on costs this feed only."""
     try:
-        mapping = load_mapping(
-            consortium.path(consortium.content.paths.mappings, feed.mapping), night.vocabulary
-        )
-        return begin_feed(night, feed, consortium.path(feed.folder), mapping)
+        return work()
     except (BrokenRuleError, StoreError):
         raise
     except AllpoolError as error:
@@ -186,7 +217,7 @@ def _guarded(night: Night, consortium: Consortium, feed: FeedSection) -> FeedRes
 
 
 def _studies(night: Night, consortium: Consortium) -> FeedResult:
-    """Publish the consortium's own studies and centres."""
+    """Publish the consortium's own studies and centres; in a dry run too, since the feeds refer to them."""
     folder = consortium.path(consortium.content.paths.studies)
     night.watch.step(FEED, "publish")
     mark = sha256((studies_hash(folder) + str(sorted(night.settings.items()))).encode()).hexdigest()
@@ -194,9 +225,8 @@ def _studies(night: Night, consortium: Consortium) -> FeedResult:
         known = operations.fingerprint(connection, FEED)
     if known == mark:
         unchanged = FeedResult(feed=FEED, status="unchanged")
-        if not night.dry_run:
-            with night.engine.begin() as connection:
-                record_result(connection, night.run, unchanged)
+        with night.engine.begin() as connection:
+            record_result(connection, night.run, unchanged)
         return unchanged
     studies = load_studies(folder, night.vocabulary.terminology)
     stage(night.engine, study_tables(studies, security=night.security))
@@ -205,7 +235,5 @@ def _studies(night: Night, consortium: Consortium) -> FeedResult:
         result = FeedResult(feed=FEED, status="published", counts=published.total)
         operations.remember_fingerprint(connection, feed=FEED, fingerprint=mark, run=night.run)
         record_result(connection, night.run, result)
-        if night.dry_run:
-            connection.rollback()
     clear(night.engine)
     return result
