@@ -24,7 +24,10 @@ def numbers(values: Any, *, name: str) -> FloatArray:
     AnalysisError
         if a value is missing, infinite or no number, or the shape is not one-dimensional.
     """
-    raw = values.to_numpy(na_value=np.nan) if isinstance(values, pd.Series) else np.asarray(values)
+    if isinstance(values, pd.Series) and not isinstance(values.dtype, np.dtype):
+        raw = values.to_numpy(dtype=object, na_value=np.nan)  # pandas' own types mark what is missing
+    else:
+        raw = np.asarray(values)
     # text that looks like a number and dates would convert silently: they are not numbers here
     if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and _holds_text(raw)):
         raise AnalysisError(f"{name} must be numbers; text or dates were given")
