@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from allpool.errors import Place, SourceError
-from allpool.etl.readers.source import ROW
 
-RESERVED: Final = frozenset({ROW, "_i", "_key", "_pseudonym", "_study", "_centre"})
+RESERVED: Final = frozenset(
+    f"_{name}"
+    for name in (
+        *("row", "i", "key", "id", "study", "centre", "pseudonym", "scope", "patient"),
+        *("here", "held", "made", "incomplete", "error", "kind"),
+    )
+)
 """Names that the reader and the transform give to columns of their own."""
 
 

@@ -1,0 +1,21 @@
+"""Columns that the transform makes for itself never stand over a centre's: the reader refuses their names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import allpool.etl.transform
+from allpool.etl.readers.header import RESERVED
+
+NOT_COLUMNS = {"_delivered"}  # endings of our tables' columns
+
+
+def test_every_working_column_is_reserved() -> None:
+    folder = Path(str(allpool.etl.transform.__file__)).parent
+    used = {
+        name
+        for path in folder.glob("*.py")
+        for name in re.findall(r"\"(_[a-z]+)\"", path.read_text(encoding="utf-8"))
+    }
+    assert used - NOT_COLUMNS == RESERVED
