@@ -10,7 +10,7 @@ from allpool.errors import Place, SourceError
 RESERVED: Final = frozenset(
     f"_{name}"
     for name in (
-        *("row", "i", "key", "id", "study", "centre", "pseudonym", "scope", "patient"),
+        *("row", "i", "key", "study", "centre", "pseudonym", "scope", "patient"),
         *("here", "held", "made", "incomplete", "error", "kind"),
     )
 )
