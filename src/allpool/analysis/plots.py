@@ -112,9 +112,10 @@ def forest_figure(pooled: PooledStudies) -> Figure:
             axes.plot([pooled.prediction_lower, pooled.prediction_upper], [0.4, 0.4], color=COLOURS[1], lw=3)
             span = f"({pooled.prediction_lower:.1%} to {pooled.prediction_upper:.1%})"
             _line(axes, 0.4, "Prediction interval", "", span)
-        _line(axes, top + 0.9, "Study", "events/n", f"{pooled.measure} ({pooled.level:.0%} CI)", bold=True)
+        _line(axes, top + 0.9, "Study", "events/n", f"estimate ({pooled.level:.0%} CI)", bold=True)
         axes.text(1.78, top + 0.9, "weight", va="center", ha="right", fontweight="bold")
         axes.axvline(pooled.random.estimate, color=COLOURS[1], lw=0.8, ls=":")
+        axes.set_xlabel(pooled.measure)  # under the axis, where a long name has room
         axes.set_ylim(-0.2, top + 1.4)
         axes.set_xlim(0, 1)
         axes.set_yticks([])
