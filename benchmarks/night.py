@@ -174,7 +174,7 @@ def main() -> int:
     parse = bare_parse(folder)
     before = resident()
 
-    from allpool.analysis.night import analyse
+    from allpool.analysis.plans.night import analyse
     from allpool.cli.nightly import make_ready
     from allpool.config import load_config
     from allpool.etl.night import run_night

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from allpool.analysis.catalogue import load_catalogue
-from allpool.analysis.definitions import Condition, ResponseDefinition, TimeEndpoint, Window
+from allpool.analysis.definitions.catalogue import load_catalogue
+from allpool.analysis.definitions.forms import Condition, ResponseDefinition, TimeEndpoint, Window
 from allpool.errors import DefinitionError, ExitCode
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the shipped definitions to spoil."""
-    own = Path(str(files("allpool.analysis")))
+    own = Path(str(files("allpool.analysis.definitions")))
     for name in ("moments.yaml", "baseline.yaml"):
         shutil.copy(own / name, tmp_path / name)
     for name in ("endpoints", "populations"):

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allpool.analysis.catalogue import load_catalogue
-from allpool.analysis.derive import derived_frames
+from allpool.analysis.definitions.catalogue import load_catalogue
+from allpool.analysis.derivation.derive import derived_frames
 from allpool.models.engine import connect
 from tests.analysis.hand_built import HandBuilt
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from allpool.analysis.derive import derive
+from allpool.analysis.derivation.derive import derive
 from allpool.models import Adae, Admrd, Adrs, Adsl
 from allpool.models.engine import connect
 from tests.analysis.hand_built import HandBuilt

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import chdtri
 
-from allpool.analysis.heterogeneity import METHODS, cochran_q
+from allpool.analysis.estimators.heterogeneity import METHODS, cochran_q
 from allpool.analysis.meta import pool_proportions, random_effects
 from allpool.errors import AnalysisError
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from allpool.analysis.estimators.synthesis import PooledProportion, Synthesis
 from allpool.analysis.meta import pool_proportions, random_effects
 from allpool.analysis.proportions import proportion
-from allpool.analysis.synthesis import PooledProportion, Synthesis
 
 from .conftest import Grid
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from allpool.analysis.catalogue import load_catalogue
-from allpool.analysis.night import Headline, analyse
-from allpool.analysis.plans import load_plan
+from allpool.analysis.definitions.catalogue import load_catalogue
+from allpool.analysis.plans.night import Headline, analyse
+from allpool.analysis.plans.plan import load_plan
 from allpool.errors import DefinitionError
 from allpool.models import AnalysisResult, AnalysisSubject
 from allpool.models.engine import connect

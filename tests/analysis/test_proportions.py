@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allpool.analysis import fisher_exact
+from allpool.analysis.estimators import fisher_exact
 from allpool.analysis.proportions import binomial, fisher, proportion, trend
 from allpool.errors import AnalysisError
 

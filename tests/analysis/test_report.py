@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from allpool.analysis.night import analyse
+from allpool.analysis.plans.night import analyse
 from allpool.models import CellAccount, Feed, FeedRun
 from allpool.models.engine import connect
 from tests.analysis.hand_built import HandBuilt

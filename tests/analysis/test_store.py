@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Engine, insert
 
 import allpool
-from allpool.analysis.definitions import Condition, Population
-from allpool.analysis.derive import derive
-from allpool.analysis.samples import Grouping
+from allpool.analysis.cohorts.samples import Grouping
+from allpool.analysis.definitions.forms import Condition, Population
+from allpool.analysis.derivation.derive import derive
 from allpool.analysis.store import Store
 from allpool.errors import AnalysisError, DefinitionError, StoreError
 from allpool.models import Base, FeedRun, Release

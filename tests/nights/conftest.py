@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from allpool.analysis.night import analyse
+from allpool.analysis.plans.night import analyse
 from allpool.cli.nightly import make_ready
 from allpool.config import load_config
 from allpool.etl.night import NightReport, run_night

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtrc, ndtr, stdtr, stdtrit
 
-from allpool.analysis.arrays import (
+from allpool.analysis.estimators.arrays import (
     FloatArray,
     checked_level,
     counts,
@@ -16,16 +16,16 @@ from allpool.analysis.arrays import (
     one_of,
     same_length,
 )
-from allpool.analysis.binomial_normal import binomial_normal
-from allpool.analysis.heterogeneity import (
+from allpool.analysis.estimators.binomial_normal import binomial_normal
+from allpool.analysis.estimators.heterogeneity import (
     METHODS,
     between_study_variance,
     cochran_q,
     q_profile,
     typical_variance,
 )
-from allpool.analysis.synthesis import PooledProportion, Synthesis
-from allpool.analysis.transforms import TRANSFORMS, back_transformed, transformed
+from allpool.analysis.estimators.synthesis import PooledProportion, Synthesis
+from allpool.analysis.estimators.transforms import TRANSFORMS, back_transformed, transformed
 from allpool.errors import AnalysisError
 
 TESTS = ("z", "t", "hksj")

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from allpool.analysis.arrays import checked_level, indicators, one_of, same_length, times
+from allpool.analysis.estimators.arrays import checked_level, indicators, one_of, same_length, times
 from allpool.errors import AnalysisError
 
 Family = Literal["exponential", "weibull", "log-normal", "log-logistic"]

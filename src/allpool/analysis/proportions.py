@@ -8,9 +8,16 @@ import numpy as np
 from scipy.special import betaincinv, chdtrc
 from scipy.stats import binomtest
 
-from allpool.analysis.arrays import checked_level, counts, critical_value, numbers, one_of, same_length
-from allpool.analysis.fisher_exact import table_probability
-from allpool.analysis.results import Estimate
+from allpool.analysis.estimators.arrays import (
+    checked_level,
+    counts,
+    critical_value,
+    numbers,
+    one_of,
+    same_length,
+)
+from allpool.analysis.estimators.fisher_exact import table_probability
+from allpool.analysis.estimators.results import Estimate
 from allpool.errors import AnalysisError
 
 METHODS = ("clopper-pearson", "wilson", "wilson-cc")

@@ -13,14 +13,14 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from allpool.analysis.catalogue import Catalogue, load_catalogue
-from allpool.analysis.cohorts import Cohort, DerivedTables, cohort_of
+from allpool.analysis.cohorts.cohort import Cohort, DerivedTables, cohort_of
+from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.errors import AnalysisError, StoreError
 from allpool.models import Adae, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, Release
 from allpool.models.engine import connect
 
 if TYPE_CHECKING:
-    from allpool.analysis.definitions import Population
+    from allpool.analysis.definitions.forms import Population
 
 CHANGES = re.compile(r"\b(insert\s+into|update\s+\w+\s+set|delete\s+from)\b", re.IGNORECASE)
 

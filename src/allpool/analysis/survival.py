@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from allpool.analysis.cox import CoxModel, cox
-from allpool.analysis.cox_likelihood import MonotoneLikelihoodWarning
-from allpool.analysis.follow_up import follow_up
-from allpool.analysis.kaplan_meier import KaplanMeier, kaplan_meier
-from allpool.analysis.landmark import landmark
-from allpool.analysis.logrank import LogRank, logrank
-from allpool.analysis.restricted_mean import restricted_mean_difference
+from allpool.analysis.estimators.cox import CoxModel, cox
+from allpool.analysis.estimators.cox_likelihood import MonotoneLikelihoodWarning
+from allpool.analysis.estimators.follow_up import follow_up
+from allpool.analysis.estimators.kaplan_meier import KaplanMeier, kaplan_meier
+from allpool.analysis.estimators.landmark import landmark
+from allpool.analysis.estimators.logrank import LogRank, logrank
+from allpool.analysis.estimators.restricted_mean import restricted_mean_difference
 
 __all__ = [
     "CoxModel",

@@ -18,7 +18,7 @@ from allpool.errors import ExitCode
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from allpool.analysis.night import Headline
+    from allpool.analysis.plans.night import Headline
 
 COLUMNS = ("step", "group", "statistic", "at", "value", "interval", "n", "note")
 
@@ -54,7 +54,7 @@ def analyse(
 
     Example: allpool analyse examples/consortium/plans/pooled.yaml --out build/pooled
     """
-    from allpool.analysis.night import analyse as run
+    from allpool.analysis.plans.night import analyse as run
     from allpool.etl.lock import locked
 
     engine = open_store(config_file, store_url, read_only=False)
@@ -78,7 +78,7 @@ def report(config_file: Path | None, store_url: str | None, folder: Path) -> int
 
     Example: allpool report --out build/site
     """
-    from allpool.analysis.night import analyse as run
+    from allpool.analysis.plans.night import analyse as run
     from allpool.etl.lock import locked
 
     consortium = open_config(config_file, store_url)
@@ -94,8 +94,8 @@ def _write_results(engine: Engine, plan: Path, release: str | None, folder: Path
     """Write the stored results of a plan, one row per statistic, unrounded."""
     from sqlalchemy import select
 
-    from allpool.analysis.catalogue import load_catalogue
-    from allpool.analysis.plans import load_plan
+    from allpool.analysis.definitions.catalogue import load_catalogue
+    from allpool.analysis.plans.plan import load_plan
     from allpool.models import AnalysisResult
 
     asked = load_plan(plan, load_catalogue())

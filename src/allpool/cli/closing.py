@@ -11,7 +11,7 @@ from allpool.cli.options import wide_console
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from allpool.analysis.night import Headline
+    from allpool.analysis.plans.night import Headline
     from allpool.config import Consortium
     from allpool.etl.feed import FeedResult
     from allpool.etl.night import NightReport

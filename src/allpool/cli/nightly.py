@@ -80,14 +80,14 @@ def make_ready(engine: Engine) -> None:
 
 def _check_plans(consortium: Consortium) -> None:
     """Refuse a plan that is not valid before the night begins, not after it."""
-    from allpool.analysis.catalogue import load_catalogue
-    from allpool.analysis.night import load_plans
+    from allpool.analysis.definitions.catalogue import load_catalogue
+    from allpool.analysis.plans.night import load_plans
 
     load_plans(_plans(consortium), load_catalogue())
 
 
 def _analyse(consortium: Consortium, engine: Engine) -> Any:
-    from allpool.analysis.night import analyse
+    from allpool.analysis.plans.night import analyse
 
     return analyse(engine, plans=_plans(consortium), output=consortium.output)
 

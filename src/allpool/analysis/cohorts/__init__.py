@@ -1,0 +1,1 @@
+"""Who is asked and what of: populations, samples, curves and syntheses."""

@@ -1,0 +1,239 @@
+"""Cohorts: a population in the store, and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from allpool.analysis.cohorts.samples import UNKNOWN, Grouping, Sample, grouped, sample_of
+from allpool.analysis.definitions.catalogue import Catalogue
+from allpool.analysis.definitions.forms import Condition, Population, ResponseEndpoint, TimeEndpoint
+from allpool.errors import AnalysisError, DefinitionError
+
+if TYPE_CHECKING:
+    from allpool.analysis.cohorts.curves import SurvivalCurves
+    from allpool.analysis.cohorts.pooling import PooledStudies
+
+
+@dataclass(frozen=True, eq=False)
+class DerivedTables:
+    """adsl, adrs and adtte as frames; `baseline` of adsl as a mapping per subject."""
+
+    adsl: pd.DataFrame
+    adrs: pd.DataFrame
+    adtte: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """The subjects of one population, of some or all studies.
+
+    `subjects` are their rows of adsl; `unknown` counts those of whom it cannot be told whether they belong.
+    """
+
+    population: Population
+    subjects: pd.DataFrame
+    unknown: int
+    tables: DerivedTables
+    catalogue: Catalogue
+
+    @property
+    def n(self) -> int:
+        """Number of subjects."""
+        return len(self.subjects)
+
+    def response(
+        self,
+        endpoint: str,
+        *,
+        by: str | Grouping | None = None,
+        definition: str = "common",
+        method: str = "clopper-pearson",
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Return proportions of responders: group, responders, n, proportion, lower, upper, not_evaluable.
+
+        `n` are the evaluable; a group without any has nan for the rest. `by` is "study", "centre", a column
+        of adsl, a baseline element or an endpoint.
+        """
+        from allpool.analysis.proportions import proportion
+
+        sample = self.sample(endpoint, by=by, definition=definition)
+        if sample.kind != "response":
+            raise AnalysisError(f"{endpoint} is no response; ask `survival`")
+        rows: list[dict[str, object]] = []
+        for group, frame in sample.groups():
+            out = sample.left_out_of(group)
+            estimate = proportion(int(frame["event"].sum()), len(frame), method=method, level=level)
+            rows.append(
+                {
+                    "group": group,
+                    "responders": int(frame["event"].sum()),
+                    "n": len(frame),
+                    "proportion": estimate.estimate,
+                    "lower": estimate.lower,
+                    "upper": estimate.upper,
+                    "not_evaluable": len(out),
+                }
+            )
+        nobody = sorted(set(sample.left_out["group"]) - {row["group"] for row in rows})
+        rows += [
+            {"group": group, "responders": 0, "n": 0, "not_evaluable": len(sample.left_out_of(group))}
+            for group in nobody
+        ]
+        columns = ["group", "responders", "n", "proportion", "lower", "upper", "not_evaluable"]
+        return pd.DataFrame(rows, columns=columns).sort_values("group", ignore_index=True)
+
+    def survival(
+        self,
+        endpoint: str,
+        *,
+        by: str | Grouping | None = None,
+        definition: str = "common",
+        unit: str = "month",
+        ci: str = "log-log",
+        level: float = 0.95,
+        override: str | None = None,
+    ) -> SurvivalCurves:
+        """Return a Kaplan-Meier curve per group, times in `unit`; `.plot()` draws them with numbers at risk.
+
+        Groups that are known only after time zero (response, transplant) are refused, since who lives
+        longer has more time to get there; `override` is the reason to draw them all the same, printed with
+        the curve.
+        """
+        from allpool.analysis.cohorts.curves import survival_curves
+
+        sample = self.sample(endpoint, by=by, definition=definition, override=override)
+        if sample.kind != "time-to-event":
+            raise AnalysisError(f"{endpoint} is no time to an event; ask `response`")
+        return survival_curves(
+            sample, title=self.title(endpoint, definition), unit=unit, ci=ci, level=level, override=override
+        )
+
+    def pooled(
+        self,
+        endpoint: str,
+        *,
+        model: str = "glmm",
+        by: str = "study",
+        definition: str = "common",
+        method: str = "REML",
+        test: str = "z",
+        at: float | None = None,
+        unit: str = "month",
+        level: float = 0.95,
+    ) -> PooledStudies:
+        """Return the two-stage synthesis over studies; `.forest()` draws it.
+
+        A response is pooled by `model`: "glmm", "logit", "freeman-tukey", "arcsine" or "raw". A time to an
+        event is pooled as survival at time `at` (in `unit`), on the scale log(-log S).
+        """
+        from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
+
+        sample = self.sample(endpoint, by=by, definition=definition)
+        title = self.title(endpoint, definition)
+        if sample.kind == "response":
+            return pool_responses(sample, title=title, model=model, method=method, test=test, level=level)
+        if at is None:
+            raise AnalysisError(
+                f"{endpoint} is a time to an event: say `at` which time survival is to be pooled"
+            )
+        return pool_survival(sample, title=title, at=at, unit=unit, method=method, test=test, level=level)
+
+    def sample(
+        self,
+        endpoint: str,
+        *,
+        by: str | Grouping | None = None,
+        definition: str = "common",
+        override: str | None = None,
+    ) -> Sample:
+        """Return the subjects with their answer, those left out with the reason, and their groups."""
+        asked = self.catalogue.endpoint(endpoint)
+        self.catalogue.definition(endpoint, definition)
+        group = grouped(self.subjects, by, tables=self.tables, catalogue=self.catalogue)
+        if isinstance(asked, TimeEndpoint) and group.after_time_zero and not override:
+            raise AnalysisError(
+                f"groups by {group.name} are known only after time zero, and who lives longer has more time "
+                "to get there (immortal time); use a landmark or a time-dependent Cox model, or give "
+                "`override` with the reason, which is printed beside the result"
+            )
+        table = self.tables.adrs if isinstance(asked, ResponseEndpoint) else self.tables.adtte
+        return sample_of(
+            self.subjects, table, endpoint=endpoint, definition=definition, kind=asked.kind, group=group
+        )
+
+    def title(self, endpoint: str, definition: str) -> str:
+        """Return what is shown, under which definition, in whom."""
+        asked = self.catalogue.endpoint(endpoint)
+        own = self.catalogue.definition(endpoint, definition)
+        return f"{asked.title} ({own.label}); {self.population.title}"
+
+
+def cohort_of(
+    tables: DerivedTables,
+    catalogue: Catalogue,
+    population: str | Population,
+    *,
+    studies: Sequence[str] | None = None,
+) -> Cohort:
+    """Return the cohort of a population, by name or as an object, in some studies or all.
+
+    Raises `DefinitionError` for a population that does not exist, `AnalysisError` for an unknown study.
+    """
+    chosen = catalogue.population(population) if isinstance(population, str) else population
+    subjects = tables.adsl
+    if studies is not None:
+        unknown = sorted(set(studies) - set(subjects["studyid"]))
+        if unknown:
+            known = ", ".join(sorted(set(subjects["studyid"]))) or "none"
+            raise AnalysisError(f"no subjects of study {', '.join(unknown)} in the store; it has {known}")
+        subjects = subjects[subjects["studyid"].isin(list(studies))]
+    met = pd.Series(True, index=subjects.index, dtype="boolean")
+    for condition in chosen.where:
+        met = met & _met(condition, subjects, tables)
+    inside = met.fillna(False).astype(bool)
+    return Cohort(chosen, subjects[inside].reset_index(drop=True), int(met.isna().sum()), tables, catalogue)
+
+
+def _met(condition: Condition, subjects: pd.DataFrame, tables: DerivedTables) -> pd.Series:
+    """Return whether each subject meets the condition; missing where it is not known."""
+    values = _values(condition, subjects, tables)
+    # "unknown" is a code of several code tables, and says no more than an empty cell
+    known = values.notna() & (values != UNKNOWN)
+    if condition.known:
+        return known.astype("boolean")
+    met = pd.Series(True, index=subjects.index, dtype="boolean")
+    if condition.in_:
+        words = values.map(lambda value: str(value).lower() if isinstance(value, bool) else str(value))
+        met &= words.isin(list(condition.in_))
+    if condition.at_least is not None:
+        met &= pd.to_numeric(values, errors="coerce") >= condition.at_least
+    if condition.below is not None:
+        met &= pd.to_numeric(values, errors="coerce") < condition.below
+    return met.where(known, pd.NA)
+
+
+def _values(condition: Condition, subjects: pd.DataFrame, tables: DerivedTables) -> pd.Series:
+    if condition.column is not None:
+        return subjects[condition.column].astype(object)
+    if condition.element is not None:
+        return baseline_values(subjects, condition.element)
+    if condition.response is None:
+        raise DefinitionError("a condition names exactly one of column, element and response")
+    asked = condition.response
+    rows = tables.adrs
+    rows = rows[(rows["paramcd"] == asked.endpoint) & (rows["definition"] == asked.definition)]
+    return subjects["usubjid"].map(rows.set_index("usubjid")["avalc"]).astype(object)
+
+
+def baseline_values(subjects: pd.DataFrame, element: str) -> pd.Series:
+    """Return a baseline element of each subject, missing where it is not known."""
+
+    def value(found: Mapping[str, Any]) -> Any:
+        return found.get(element)
+
+    return pd.Series([value(found) for found in subjects["baseline"]], index=subjects.index, dtype=object)

@@ -1,0 +1,199 @@
+"""Samples: a cohort's subjects with one endpoint's answer, in groups, and those left out and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pydantic import model_validator
+
+from allpool.analysis.definitions.catalogue import Catalogue
+from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
+from allpool.errors import AnalysisError
+from allpool.mappings.dictionary import Frozen
+
+if TYPE_CHECKING:
+    from allpool.analysis.cohorts.cohort import DerivedTables
+
+ALIASES = {"study": "studyid", "centre": "siteid"}
+UNKNOWN = "unknown"
+
+
+class Grouping(Frozen):
+    """What subjects are grouped by: a column of adsl, a baseline element, a response or an event."""
+
+    column: str | None = None
+    element: str | None = None
+    response: str | None = None
+    event: str | None = None
+    definition: str = "common"
+
+    @model_validator(mode="after")
+    def _one(self) -> Grouping:
+        if sum(part is not None for part in (self.column, self.element, self.response, self.event)) != 1:
+            raise ValueError("a grouping names exactly one of column, element, response and event")
+        return self
+
+    @property
+    def after_time_zero(self) -> bool:
+        """Whether the groups are known only after time zero."""
+        return self.response is not None or self.event is not None
+
+    @property
+    def name(self) -> str:
+        """What the groups are by, as it is stored and printed."""
+        plain = self.column or self.element
+        if plain:
+            return {"studyid": "study", "siteid": "centre"}.get(plain, plain)
+        return f"{self.response or self.event}/{self.definition}"
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """The group of each subject (by usubjid); `name` is empty where there is but one group."""
+
+    name: str
+    of: pd.Series
+    after_time_zero: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The evaluable subjects and those left out.
+
+    `frame`: usubjid, studyid, siteid, group, synthetic, event (1 or 0), aval (days from the origin, or to the
+    assessment), description, srcdom, srcid. `left_out`: usubjid, studyid, group, reason.
+    """
+
+    kind: str
+    group_by: str
+    frame: pd.DataFrame
+    left_out: pd.DataFrame
+
+    def groups(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Yield each group's name and rows, in the order of names; the one group of no grouping is `all`."""
+        for group, frame in self.frame.groupby("group", sort=True):
+            yield str(group), frame
+
+    def left_out_of(self, group: str | None = None) -> pd.DataFrame:
+        """Return the subjects left out, of one group or of all."""
+        return self.left_out if group is None else self.left_out[self.left_out["group"] == group]
+
+    def without(self, excluded: Mapping[str, str]) -> Sample:
+        """Return the sample with some studies left out, each for the reason given."""
+        outside = self.frame["studyid"].isin(list(excluded))
+        moved = self.frame.loc[outside, ["usubjid", "studyid", "group"]].copy()
+        moved["reason"] = moved["studyid"].map(dict(excluded))
+        left_out = pd.concat([self.left_out, moved]).sort_values("usubjid").reset_index(drop=True)
+        return replace(self, frame=self.frame[~outside].reset_index(drop=True), left_out=left_out)
+
+    def note(self, group: str | None = None) -> str | None:
+        """Return one sentence on who was left out and why; none where nobody was."""
+        reasons = Counter(self.left_out_of(group)["reason"])
+        if not reasons:
+            return None
+        parts = [
+            f"{count} {reason}"
+            for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+        ]
+        return f"{sum(reasons.values())} left out: " + "; ".join(parts)
+
+
+def grouped(
+    subjects: pd.DataFrame, by: str | Grouping | None, *, tables: DerivedTables, catalogue: Catalogue
+) -> Groups:
+    """Return the group of each subject; `AnalysisError` where `by` names nothing that subjects differ in."""
+    if by is None:
+        return Groups("", pd.Series("all", index=subjects["usubjid"]))
+    if not isinstance(by, str | Grouping):
+        raise AnalysisError('group by a name, or by a Grouping such as Grouping(response="cr")')
+    asked = _read(by, subjects, catalogue) if isinstance(by, str) else by
+    if asked.column is not None:
+        if asked.column not in subjects.columns:
+            raise AnalysisError(f"adsl has no column '{asked.column}' to group by")
+        values = subjects[asked.column]
+    elif asked.element is not None:
+        values = pd.Series([found.get(asked.element) for found in subjects["baseline"]], dtype=object)
+    else:
+        values = subjects["usubjid"].map(_answers(asked, tables, catalogue))
+    words = [_word(value) for value in values]
+    return Groups(asked.name, pd.Series(words, index=subjects["usubjid"]), asked.after_time_zero)
+
+
+def sample_of(
+    subjects: pd.DataFrame, table: pd.DataFrame, *, endpoint: str, definition: str, kind: str, group: Groups
+) -> Sample:
+    """Join the subjects with their rows of adrs or adtte; subjects of an unknown group are left out."""
+    rows = table[(table["paramcd"] == endpoint) & (table["definition"] == definition)]
+    who = subjects[["usubjid", "studyid", "siteid", "synthetic"]].copy()
+    who["group"] = group.of.to_numpy()
+    frame = who.merge(rows.drop(columns=["studyid", "siteid"]), on="usubjid", how="left").sort_values(
+        "usubjid"
+    )
+    if kind == "response":
+        frame["event"] = frame["avalc"].map({"Y": 1, "N": 0})
+        frame["aval"], frame["description"] = frame["ady"], frame["avalc"]
+        reason = frame["reason"]
+    else:
+        frame["event"] = 1 - frame["cnsr"]
+        frame["description"] = frame["evntdesc"]
+        reason = frame["evntdesc"].where(frame["event"].isna())
+    reason = reason.where(frame["paramcd"].notna(), "the definition is not meant for this study")
+    strange = frame["group"] == UNKNOWN
+    frame["reason"] = reason.where(~strange | frame["event"].isna(), f"{group.name or 'group'} unknown")
+    kept = frame["event"].notna() & ~strange
+    columns = [
+        "usubjid",
+        "studyid",
+        "siteid",
+        "group",
+        "synthetic",
+        "event",
+        "aval",
+        "description",
+        "srcdom",
+        "srcid",
+    ]
+    chosen = frame.loc[kept, columns].astype({"event": "int64"}).reset_index(drop=True)
+    left_out = frame.loc[~kept, ["usubjid", "studyid", "group", "reason"]].reset_index(drop=True)
+    return Sample(kind, group.name, chosen, left_out)
+
+
+def _read(by: str, subjects: pd.DataFrame, catalogue: Catalogue) -> Grouping:
+    """Understand a plain word: a column of adsl, a baseline element, or an endpoint."""
+    column = ALIASES.get(by, by)
+    if column in subjects.columns and column != "baseline":
+        return Grouping(column=column)
+    if by in {item.element for item in catalogue.baseline.baseline}:
+        return Grouping(element=by)
+    found = catalogue.endpoints.get(by)
+    if isinstance(found, ResponseEndpoint):
+        return Grouping(response=by)
+    if isinstance(found, TimeEndpoint):
+        return Grouping(event=by)
+    raise AnalysisError(
+        f"'{by}' is nothing to group by; take study, centre, a column of adsl, an element of "
+        f"baseline.yaml, or an endpoint ({', '.join(sorted(catalogue.endpoints))})"
+    )
+
+
+def _answers(asked: Grouping, tables: DerivedTables, catalogue: Catalogue) -> pd.Series:
+    """Return usubjid -> Y or N: whether the response was reached, or the event ever seen."""
+    endpoint = asked.response or asked.event or ""
+    catalogue.definition(endpoint, asked.definition)
+    table = tables.adrs if asked.response is not None else tables.adtte
+    rows = table[(table["paramcd"] == endpoint) & (table["definition"] == asked.definition)].set_index(
+        "usubjid"
+    )
+    return rows["avalc"] if asked.response is not None else rows["cnsr"].map({0: "Y", 1: "N"})
+
+
+def _word(value: object) -> str:
+    if value is None or pd.isna(value):  # type: ignore[call-overload]
+        return UNKNOWN
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

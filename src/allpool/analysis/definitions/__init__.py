@@ -1,0 +1,1 @@
+"""Definitions as data (YAML beside the code) and what reads them."""

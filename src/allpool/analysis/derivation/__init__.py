@@ -1,0 +1,1 @@
+"""From the resource tables to adsl, adrs, adtte, adae and admrd."""

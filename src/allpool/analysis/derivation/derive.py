@@ -1,0 +1,225 @@
+"""Derive the analysis tables adsl, adrs, adtte, adae and admrd from the resource tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+from sqlalchemy import Connection, Engine
+
+from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
+from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
+from allpool.analysis.derivation.assessments import (
+    MRD,
+    QUALIFIERS,
+    answers,
+    read_measurements,
+    read_responses,
+)
+from allpool.analysis.derivation.subject_level import read_subjects, subject_level
+from allpool.analysis.derivation.tables import read, replace
+from allpool.analysis.derivation.time_to_event import times_to_event
+from allpool.analysis.derivation.timeline import CALENDAR, Timeline, build_timeline, read_waiting, waiting_for
+from allpool.mappings.dictionary import Dictionary, load_dictionary
+
+MRD_ELEMENTS = (MRD, "mrd_category", *QUALIFIERS)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """How many rows each derived table got."""
+
+    rows: Mapping[str, int]
+
+
+def derive(engine: Engine, *, catalogue: Catalogue | None = None) -> Derived:
+    """Fill adsl, adrs, adtte, adae and admrd anew from the resource tables, in one transaction.
+
+    The same resources give the same rows. A subject that an endpoint cannot be told for keeps its row, with
+    the reason in `adrs.reason` or `adtte.evntdesc`.
+    """
+    with engine.begin() as connection:
+        frames = derived_frames(connection, catalogue or load_catalogue())
+        return Derived({name: replace(connection, name, frame) for name, frame in frames.items()})
+
+
+def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl.DataFrame]:
+    """Return the derived tables by name, without writing them."""
+    dictionary = load_dictionary()
+    subjects = read_subjects(connection)
+    who = subjects.select("usubjid", "patient_id")
+    entries = read_waiting(connection, who)
+    timeline = build_timeline(connection, who, catalogue.moments, entries=entries, dictionary=dictionary)
+    measurements = read_measurements(connection, who)
+    level = subjects.select("studyid", "siteid", "usubjid")
+    return {
+        "adsl": subject_level(
+            connection, subjects, timeline=timeline, baseline=catalogue.baseline, dictionary=dictionary
+        ),
+        "adrs": _responses(
+            connection,
+            subjects,
+            timeline=timeline,
+            measurements=measurements,
+            entries=entries,
+            catalogue=catalogue,
+            dictionary=dictionary,
+        ),
+        "adtte": _times(level, timeline=timeline, catalogue=catalogue),
+        "adae": _adverse_events(connection, subjects, timeline),
+        "admrd": _measurements(level, measurements, timeline),
+    }
+
+
+def _responses(
+    connection: Connection,
+    subjects: pl.DataFrame,
+    *,
+    timeline: Timeline,
+    measurements: pl.DataFrame,
+    entries: pl.DataFrame,
+    catalogue: Catalogue,
+    dictionary: Dictionary,
+) -> pl.DataFrame:
+    who = subjects.select("usubjid", "patient_id")
+    level = subjects.select("studyid", "siteid", "usubjid")
+    asked = [
+        (endpoint, name, definition)
+        for endpoint in catalogue.endpoints.values()
+        if isinstance(endpoint, ResponseEndpoint)
+        for name, definition in endpoint.definitions.items()
+    ]
+    reported = read_responses(
+        connection, who, {definition.reported.element for *_, definition in asked if definition.reported}
+    )
+    titles = {name: moment.title for name, moment in catalogue.moments.items()}
+    anchors = {name: moment.anchor for name, moment in catalogue.moments.items()}
+    parts = []
+    for endpoint, name, definition in asked:
+        assessments = measurements
+        needs = MRD_ELEMENTS
+        if definition.reported:
+            element = definition.reported.element
+            assessments = reported.filter(pl.col("data_element") == element)
+            needs = (element, "response_assessment_date")
+        sending = assessments.join(level, on="usubjid")["studyid"].unique()
+        own = level.filter(pl.col("studyid").is_in(definition.studies)) if definition.studies else level
+        found = answers(
+            own.with_columns(pl.col("studyid").is_in(sending.implode()).alias("sends")),
+            assessments,
+            definition,
+            timeline=timeline,
+            waiting=waiting_for(entries, needs, dictionary),
+            anchors=anchors,
+            titles=titles,
+        )
+        parts.append(
+            own.join(found, on="usubjid", maintain_order="left").with_columns(
+                pl.lit(endpoint.endpoint).alias("paramcd"),
+                pl.lit(name).alias("definition"),
+                pl.lit(endpoint.version).alias("definition_version"),
+            )
+        )
+    return pl.concat(parts).sort("usubjid", "paramcd", "definition")
+
+
+def _times(level: pl.DataFrame, *, timeline: Timeline, catalogue: Catalogue) -> pl.DataFrame:
+    parts = []
+    for endpoint in catalogue.endpoints.values():
+        if not isinstance(endpoint, TimeEndpoint):
+            continue
+        for name, definition in endpoint.definitions.items():
+            own = level.filter(pl.col("studyid").is_in(definition.studies)) if definition.studies else level
+            found = times_to_event(own, timeline, definition, catalogue.moments)
+            parts.append(
+                own.join(found, on="usubjid", maintain_order="left").with_columns(
+                    pl.lit(endpoint.endpoint).alias("paramcd"),
+                    pl.lit(name).alias("definition"),
+                    pl.lit(endpoint.version).alias("definition_version"),
+                )
+            )
+    return pl.concat(parts).sort("usubjid", "paramcd", "definition")
+
+
+def _days_from_first_dose(frame: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
+    """Add ady: days since the first dose where both are known to the day on one clock."""
+    doses = timeline.of("first_dose").filter(pl.col("coarse") == 0)
+    return frame.join(
+        doses.select("usubjid", "clock", pl.col("day").alias("dose_day")),
+        on=["usubjid", "clock"],
+        how="left",
+        maintain_order="left",
+    ).with_columns(pl.when(pl.col("coarse") == 0).then(pl.col("day") - pl.col("dose_day")).alias("ady"))
+
+
+def _calendar_date() -> pl.Expr:
+    known = (pl.col("clock") == CALENDAR) & (pl.col("coarse") == 0)
+    return pl.when(known).then(pl.col("day").cast(pl.Int32).cast(pl.Date))
+
+
+def _adverse_events(connection: Connection, subjects: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
+    columns = [
+        *("id", "subject_id", "term", "grade", "grade_system", "course_number", "relatedness", "outcome"),
+        *("seriousness", "date_date", "date_precision", "date_offset_days", "date_anchor"),
+    ]
+    who = subjects.select("studyid", "siteid", "usubjid", "patient_id")
+    frame = read(connection, "adverse_event", columns).join(who, left_on="subject_id", right_on="patient_id")
+    date, offset = pl.col("date_date"), pl.col("date_offset_days")
+    coarse = pl.col("date_precision").is_in(["month", "year"]).fill_null(False)
+    serious = pl.col("seriousness").str.to_lowercase()
+    frame = frame.with_columns(
+        pl.when(date.is_not_null()).then(pl.lit(CALENDAR)).otherwise(pl.col("date_anchor")).alias("clock"),
+        pl.when(date.is_not_null()).then(date.cast(pl.Int32).cast(pl.Float64)).otherwise(offset).alias("day"),
+        coarse.cast(pl.Int8).alias("coarse"),
+    )
+    return (
+        _days_from_first_dose(frame, timeline)
+        .select(
+            "studyid",
+            "siteid",
+            "usubjid",
+            pl.col("id").alias("srcid"),
+            pl.col("term").alias("aedecod"),
+            pl.col("grade").alias("aetoxgr"),
+            pl.col("grade_system").alias("aetoxsys"),
+            _calendar_date().alias("astdt"),
+            "ady",
+            pl.col("course_number").alias("aecourse"),
+            pl.when(serious.str.starts_with("serious"))
+            .then(pl.lit("Y"))
+            .when(serious.is_not_null())
+            .then(pl.lit("N"))
+            .alias("aeser"),
+            pl.col("relatedness").alias("aerel"),
+            pl.col("outcome").alias("aeout"),
+            pl.lit("adverse_event").alias("srcdom"),
+        )
+        .sort("srcid", "usubjid")
+    )
+
+
+def _measurements(level: pl.DataFrame, measurements: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
+    return (
+        _days_from_first_dose(measurements, timeline)
+        .join(level, on="usubjid")
+        .select(
+            "studyid",
+            "siteid",
+            "usubjid",
+            "srcid",
+            _calendar_date().alias("adt"),
+            "ady",
+            "timepoint",
+            "specimen",
+            "method",
+            pl.col("level").alias("aval"),
+            pl.col("comparator").alias("avalcomp"),
+            pl.col("category").alias("avalc"),
+            "lod",
+            "lloq",
+            "threshold",
+            pl.lit("observation").alias("srcdom"),
+        )
+        .sort("srcid", "usubjid")
+    )

@@ -1,0 +1,253 @@
+"""The timeline: each subject's moments on each clock on which they are known.
+
+A clock is the calendar (`calendar`, days since 1970-01-01) or an anchor (`study-entry`, days after it). The
+same moment may be known on several clocks. Times are differences on one clock; none is carried to another,
+so no calendar date is ever invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+from sqlalchemy import Connection
+
+from allpool.analysis.definitions.forms import Moment
+from allpool.analysis.derivation.tables import read
+from allpool.mappings.dictionary import Dictionary
+
+CALENDAR = "calendar"
+KEY = ("usubjid", "moment")
+COARSENESS: Mapping[str, int] = {"second": 0, "day": 0, "month": 1, "year": 2}
+HALF: Mapping[int, float] = {0: 0.0, 1: 15.0, 2: 182.0}
+"""Days from the first day that a partial date can mean to its middle, by coarseness."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When each moment happened to each subject, and what stands in the way of knowing.
+
+    `times`: usubjid, moment, clock, day, coarse (0 day, 1 month, 2 year), srcdom, srcid; one row per subject,
+    moment and clock, the first or last occurrence as the moment says.
+    `states`: usubjid, moment, undated (happened, at an unknown time), waiting (a cell of it is in
+    quarantine).
+    """
+
+    times: pl.DataFrame
+    states: pl.DataFrame
+
+    def of(self, *moments: str) -> pl.DataFrame:
+        """Return the times of some moments."""
+        return self.times.filter(pl.col("moment").is_in(moments))
+
+    def state(self, moment: str) -> pl.DataFrame:
+        """Return usubjid, happened, undated, waiting for one moment; absent subjects know of none."""
+        dated = self.of(moment).select("usubjid", pl.lit(True).alias("dated")).unique()
+        return (
+            self.states.filter(pl.col("moment") == moment)
+            .drop("moment")
+            .join(dated, on="usubjid", how="full", coalesce=True)
+            .with_columns(pl.col("dated", "undated", "waiting").fill_null(False))
+            .select("usubjid", (pl.col("dated") | pl.col("undated")).alias("happened"), "undated", "waiting")
+        )
+
+
+def build_timeline(
+    connection: Connection,
+    subjects: pl.DataFrame,
+    moments: Mapping[str, Moment],
+    *,
+    entries: pl.DataFrame,
+    dictionary: Dictionary,
+) -> Timeline:
+    """Read the moments of `subjects` (usubjid, patient_id); `entries` are those of `read_waiting`."""
+    rows = pl.concat([_occurrences(connection, subjects, own) for own in _by_source(moments)])
+    rows = pl.concat([rows, _told(connection, subjects, moments, dated=rows)])
+    times = _with_anchors(_chosen(rows.filter(pl.col("clock").is_not_null()), moments), moments)
+    # a moment that others are counted from is day 0 of its clock, also where its own date is missing
+    anchors = times.filter(pl.col("srcid").is_null()).select(*KEY)
+    undated = (
+        rows.filter(pl.col("clock").is_null())
+        .select(*KEY)
+        .unique()
+        .join(anchors, on=KEY, how="anti")
+        .with_columns(pl.lit(True).alias("undated"))
+    )
+    waiting = _waiting(entries, moments, dictionary)
+    states = waiting.join(undated, on=KEY, how="full", coalesce=True).with_columns(
+        pl.col("undated", "waiting").fill_null(False)
+    )
+    return Timeline(times, states.sort(KEY))
+
+
+def _by_source(moments: Mapping[str, Moment]) -> list[dict[str, Moment]]:
+    """Group the moments that one query can answer: those of the same table and the same date."""
+    groups: dict[tuple[str, str], dict[str, Moment]] = {}
+    for name, moment in moments.items():
+        groups.setdefault((moment.table, moment.time), {})[name] = moment
+    return list(groups.values())
+
+
+def _occurrences(
+    connection: Connection, subjects: pl.DataFrame, moments: Mapping[str, Moment]
+) -> pl.DataFrame:
+    """Return every occurrence: usubjid, moment, clock, day, coarse, srcdom, srcid; no clock where undated."""
+    any_moment = next(iter(moments.values()))
+    table, time = any_moment.table, any_moment.time
+    date, precision, offset, anchor = (
+        f"{time}_{part}" for part in ("date", "precision", "offset_days", "anchor")
+    )
+    who = {"patient": "id", "research_subject": "id"}.get(table, "subject_id")
+    extra = {
+        "data_element": table not in ("patient", "research_subject"),
+        "value_concept": table == "observation",
+        "course_number": table in ("observation", "medication_administration"),
+    }
+    flags = sorted({flag for moment in moments.values() for flag in (moment.flag, moment.unless) if flag})
+    columns = [name for name, there in extra.items() if there]
+    columns += [*flags, *dict.fromkeys((who, "id")), date, precision, offset, anchor]
+    elements = {moment.element for moment in moments.values() if moment.element}
+    frame = read(connection, table, columns, elements=elements or None)
+    key = "usubjid" if table == "research_subject" else "patient_id"
+    frame = frame.with_columns(pl.col(who).alias(key)).join(subjects, on=key)
+    parts = [_of_moment(frame, name, moment) for name, moment in moments.items()]
+    chosen = pl.concat(parts)
+    known = {"moment": pl.String, "usubjid": pl.String, "srcdom": pl.String, "srcid": pl.String}
+    frame = chosen.rename({"id": "srcid"}).with_columns(pl.lit(table).alias("srcdom"))
+    calendar = frame.filter(pl.col(date).is_not_null()).select(
+        *known,
+        pl.lit(CALENDAR).alias("clock"),
+        pl.col(date).cast(pl.Int32).cast(pl.Float64).alias("day"),
+        pl.col(precision).fill_null("day").replace_strict(COARSENESS, return_dtype=pl.Int8).alias("coarse"),
+    )
+    relative = frame.filter(pl.col(offset).is_not_null()).select(
+        *known,
+        pl.col(anchor).alias("clock"),
+        pl.col(offset).alias("day"),
+        pl.lit(0, dtype=pl.Int8).alias("coarse"),
+    )
+    undated = frame.filter(pl.col(date).is_null() & pl.col(offset).is_null()).select(
+        *known,
+        pl.lit(None, dtype=pl.String).alias("clock"),
+        pl.lit(None, dtype=pl.Float64).alias("day"),
+        pl.lit(0, dtype=pl.Int8).alias("coarse"),
+    )
+    return pl.concat([calendar, relative, undated])
+
+
+def _told(
+    connection: Connection, subjects: pl.DataFrame, moments: Mapping[str, Moment], *, dated: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the moments that an observation says happened, for subjects with no time of them."""
+    parts = [dated.clear()]
+    for name, moment in moments.items():
+        if moment.told is None:
+            continue
+        rows = read(
+            connection, "observation", ["id", "subject_id", "value_concept"], elements=[moment.told.element]
+        )
+        known = dated.filter(pl.col("moment") == name)
+        parts.append(
+            rows.filter(pl.col("value_concept").is_in(moment.told.codes))
+            .join(subjects, left_on="subject_id", right_on="patient_id")
+            .join(known, on="usubjid", how="anti")
+            .select(
+                pl.lit(name).alias("moment"),
+                "usubjid",
+                pl.lit("observation").alias("srcdom"),
+                pl.col("id").alias("srcid"),
+                pl.lit(None, dtype=pl.String).alias("clock"),
+                pl.lit(None, dtype=pl.Float64).alias("day"),
+                pl.lit(0, dtype=pl.Int8).alias("coarse"),
+            )
+        )
+    return pl.concat(parts)
+
+
+def _of_moment(frame: pl.DataFrame, name: str, moment: Moment) -> pl.DataFrame:
+    """Return the rows that are this moment; a row without time counts only if it says that it happened."""
+    keep = pl.lit(True)
+    if moment.element is not None:
+        keep &= pl.col("data_element") == moment.element
+    if moment.codes:
+        keep &= pl.col("value_concept").is_in(moment.codes)
+    if moment.course is not None:
+        keep &= pl.col("course_number").is_null() | (pl.col("course_number") == moment.course)
+    if moment.unless is not None:
+        keep &= ~pl.col(moment.unless).fill_null(False)
+    if moment.table in ("patient", "research_subject"):
+        timed = (
+            pl.col(f"{moment.time}_date").is_not_null() | pl.col(f"{moment.time}_offset_days").is_not_null()
+        )
+        keep &= timed | (pl.col(moment.flag) if moment.flag else pl.lit(False)).fill_null(False)
+    time = [f"{moment.time}_{part}" for part in ("date", "precision", "offset_days", "anchor")]
+    return frame.filter(keep).select("usubjid", "id", *time, pl.lit(name).alias("moment"))
+
+
+def _chosen(rows: pl.DataFrame, moments: Mapping[str, Moment]) -> pl.DataFrame:
+    """Keep the first or last occurrence per subject, moment and clock; ties go to the lower source id."""
+    last = pl.col("moment").is_in([name for name, moment in moments.items() if moment.take == "last"])
+    columns = [*KEY, "clock", "day", "coarse", "srcdom", "srcid"]
+    ordered = rows.with_columns(pl.when(last).then(-pl.col("day")).otherwise(pl.col("day")).alias("order"))
+    return (
+        ordered.sort(*KEY, "clock", "order", "srcid")
+        .unique(subset=[*KEY, "clock"], keep="first", maintain_order=True)
+        .select(columns)
+    )
+
+
+def _with_anchors(times: pl.DataFrame, moments: Mapping[str, Moment]) -> pl.DataFrame:
+    """Add each anchor as day 0 of its own clock, for subjects with anything on that clock."""
+    anchors = pl.DataFrame(
+        [(moment.anchor, name) for name, moment in moments.items() if moment.anchor],
+        schema={"clock": pl.String, "moment": pl.String},
+        orient="row",
+    )
+    zero = (
+        times.select("usubjid", "clock")
+        .unique()
+        .join(anchors, on="clock")
+        .join(times, on=["usubjid", "moment", "clock"], how="anti")
+        .with_columns(
+            pl.lit(0.0).alias("day"),
+            pl.lit(0, dtype=pl.Int8).alias("coarse"),
+            pl.lit(None, dtype=pl.String).alias("srcdom"),
+            pl.lit(None, dtype=pl.String).alias("srcid"),
+        )
+        .select(times.columns)
+    )
+    return pl.concat([times, zero]).sort(*KEY, "clock")
+
+
+def read_waiting(connection: Connection, subjects: pl.DataFrame) -> pl.DataFrame:
+    """Return the open quarantine entries of `subjects`: usubjid, element, record."""
+    entries = read(connection, "quarantine", ["patient_id", "element", "record", "status"])
+    return (
+        entries.filter((pl.col("status") == "open") & pl.col("patient_id").is_not_null())
+        .join(subjects, on="patient_id")
+        .select("usubjid", "element", "record")
+        .unique()
+    )
+
+
+def waiting_for(entries: pl.DataFrame, elements: tuple[str, ...], dictionary: Dictionary) -> pl.DataFrame:
+    """Return the usubjid of subjects of whom a cell of one of `elements` is in quarantine.
+
+    An entry without an element holds a whole record: it is one of each element of that record.
+    """
+    records = {*elements, *(dictionary[element].record for element in elements)}
+    held = pl.col("element").is_in(elements) | (pl.col("element").is_null() & pl.col("record").is_in(records))
+    return entries.filter(held).select("usubjid").unique()
+
+
+def _waiting(entries: pl.DataFrame, moments: Mapping[str, Moment], dictionary: Dictionary) -> pl.DataFrame:
+    """Return usubjid, moment, waiting=True where a cell that the moment needs is in quarantine."""
+    return pl.concat(
+        [
+            waiting_for(entries, moment.elements, dictionary).select(
+                "usubjid", pl.lit(name).alias("moment"), pl.lit(True).alias("waiting")
+            )
+            for name, moment in moments.items()
+        ]
+    )

@@ -1,0 +1,180 @@
+"""Estimators of the between-study variance tau2, as metafor defines them (Veroniki et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import chdtri
+
+from allpool.analysis.estimators.arrays import FloatArray
+from allpool.errors import AnalysisError
+
+METHODS = ("FE", "DL", "PM", "REML", "ML", "EB", "SJ", "HE", "HS")
+MOST_STEPS = 1000
+# metafor looks for the upper limit of tau2 no further than this, or ten times the estimate
+HIGHEST_TAU2 = 100.0
+
+
+@dataclass(frozen=True)
+class Heterogeneity:
+    """The estimated tau2 and its standard error (nan for the fixed-effect model)."""
+
+    tau2: float
+    standard_error: float
+
+
+def between_study_variance(y: FloatArray, v: FloatArray, *, method: str) -> Heterogeneity:
+    """Estimate tau2 from estimates `y` and their sampling variances `v` (at least two studies)."""
+    if method == "FE":
+        return Heterogeneity(0.0, float("nan"))
+    if method in ("ML", "REML", "EB"):
+        return _iterated(y, v, method=method)
+    return _CLOSED[method](y, v)
+
+
+def cochran_q(y: FloatArray, v: FloatArray, tau2: float = 0.0) -> float:
+    """Return the weighted sum of squares about the weighted mean, with weights 1 / (v + tau2)."""
+    weight = 1 / (v + tau2)
+    return float(weight @ (y - (weight @ y) / weight.sum()) ** 2)
+
+
+def typical_variance(v: FloatArray) -> float:
+    """Return Higgins and Thompson's (2002) typical sampling variance, to which I2 and H2 compare tau2."""
+    weight = 1 / v
+    return float((v.size - 1) / (weight.sum() - (weight**2).sum() / weight.sum()))
+
+
+def q_profile(y: FloatArray, v: FloatArray, *, tau2: float, level: float) -> tuple[float, float]:
+    """Return the Q-profile interval of tau2 (Viechtbauer 2007).
+
+    Both limits are 0 where even tau2 = 0 makes the studies agree too well; the upper one stops at
+    100, or ten times the estimate, as in metafor, where it then means "at least".
+    """
+    df, tail = y.size - 1, (1 - level) / 2
+    farthest = max(HIGHEST_TAU2, 10 * tau2)
+    limits = []
+    for critical in (float(chdtri(df, tail)), float(chdtri(df, 1 - tail))):
+        if cochran_q(y, v) <= critical:
+            limits.append(0.0)
+        elif cochran_q(y, v, farthest) >= critical:
+            limits.append(farthest)
+        else:
+            limits.append(_root(y, v, target=critical, farthest=farthest))
+    return limits[0], limits[1]
+
+
+def _root(y: FloatArray, v: FloatArray, *, target: float, farthest: float) -> float:
+    return float(brentq(lambda tau2: cochran_q(y, v, tau2) - target, 0.0, farthest, xtol=1e-15, rtol=1e-14))
+
+
+class _Projection:
+    """What the formulas need of P = W - W 1 (1'W1)^-1 1'W for weights w."""
+
+    def __init__(self, y: FloatArray, w: FloatArray) -> None:
+        total = w.sum()
+        self.trace = float(total - (w**2).sum() / total)
+        self.square = float((w**2).sum() - 2 * (w**3).sum() / total + ((w**2).sum() / total) ** 2)  # tr PP
+        centred = y - (w @ y) / total
+        self.rss = float(w @ centred**2)  # y'Py
+        self.rss_square = float(w**2 @ centred**2)  # y'PPy
+
+    @staticmethod
+    def with_variances(w: FloatArray, v: FloatArray) -> tuple[float, float, float]:
+        """Return tr PV, tr PVPV and tr PVP for the diagonal matrix V of sampling variances."""
+        total = w.sum()
+        P = np.diag(w) - np.outer(w, w) / total
+        PV = P * v
+        return float(np.trace(PV)), float((PV * PV.T).sum()), float((PV * P).sum())
+
+
+def _der_simonian_laird(y: FloatArray, v: FloatArray) -> Heterogeneity:
+    p, df = _Projection(y, 1 / v), y.size - 1
+    tau2 = max(0.0, (p.rss - df) / p.trace)
+    return Heterogeneity(tau2, float(np.sqrt(2 * df + 4 * tau2 * p.trace + 2 * tau2**2 * p.square) / p.trace))
+
+
+def _hunter_schmidt(y: FloatArray, v: FloatArray) -> Heterogeneity:
+    w = 1 / v
+    p, df, total = _Projection(y, w), y.size - 1, float(w.sum())
+    tau2 = max(0.0, (p.rss - y.size) / total)
+    return Heterogeneity(tau2, float(np.sqrt(2 * df + 4 * tau2 * p.trace + 2 * tau2**2 * p.square) / total))
+
+
+def _hedges(y: FloatArray, v: FloatArray) -> Heterogeneity:
+    df = y.size - 1
+    trace, square, _ = _Projection.with_variances(np.ones_like(v), v)
+    tau2 = max(0.0, (_Projection(y, np.ones_like(v)).rss - trace) / df)
+    return Heterogeneity(tau2, float(np.sqrt(2 * square + 4 * tau2 * trace + 2 * tau2**2 * df) / df))
+
+
+def _sidik_jonkman(y: FloatArray, v: FloatArray) -> Heterogeneity:
+    df, crude = y.size - 1, float(y.var())
+    w = 1 / (v + crude)
+    p = _Projection(y, w)
+    tau2 = crude * p.rss / df
+    _, square, mixed = _Projection.with_variances(w, v)
+    error = crude / df * np.sqrt(2 * square + 4 * tau2 * mixed + 2 * tau2**2 * p.square)
+    return Heterogeneity(tau2, float(error))
+
+
+def _paule_mandel(y: FloatArray, v: FloatArray) -> Heterogeneity:
+    df = y.size - 1
+    tau2 = 0.0
+    if cochran_q(y, v) > df:
+        farthest = max(HIGHEST_TAU2, 10 * float(y.var(ddof=1)))
+        tau2 = _root(y, v, target=df, farthest=farthest)
+    return Heterogeneity(tau2, _empirical_bayes_error(v, tau2))
+
+
+def _iterated(y: FloatArray, v: FloatArray, *, method: str) -> Heterogeneity:
+    """Climb by Fisher scoring from the HE estimate; fall back on 0 where that is likelier (local maxima)."""
+    k = y.size
+    tau2 = _hedges(y, v).tau2
+    for _ in range(MOST_STEPS):
+        w = 1 / (v + tau2)
+        p = _Projection(y, w)
+        if method == "ML":
+            step = (p.rss_square - w.sum()) / (w**2).sum()
+        elif method == "REML":
+            step = (p.rss_square - p.trace) / p.square
+        else:
+            step = (p.rss * k / (k - 1) - k) / w.sum()
+        following = max(0.0, tau2 + step)
+        settled = abs(following - tau2) <= 1e-14 * (1 + tau2)
+        tau2 = float(following)
+        if settled:
+            break
+    else:
+        raise AnalysisError(f"the {method} estimate of tau2 did not converge; use DL or PM")
+    if method != "EB" and _log_likelihood(y, v, 0.0, method) > _log_likelihood(y, v, tau2, method):
+        tau2 = 0.0
+    w = 1 / (v + tau2)
+    if method == "ML":
+        return Heterogeneity(tau2, float(np.sqrt(2 / (w**2).sum())))
+    if method == "REML":
+        return Heterogeneity(tau2, float(np.sqrt(2 / _Projection(y, w).square)))
+    return Heterogeneity(tau2, _empirical_bayes_error(v, tau2))
+
+
+def _log_likelihood(y: FloatArray, v: FloatArray, tau2: float, method: str) -> float:
+    """Return the log-likelihood at tau2, but for a constant."""
+    w = 1 / (v + tau2)
+    value = 0.5 * np.log(w).sum() - 0.5 * cochran_q(y, v, tau2)
+    return float(value - 0.5 * np.log(w.sum()) if method == "REML" else value)
+
+
+def _empirical_bayes_error(v: FloatArray, tau2: float) -> float:
+    k = v.size
+    return float(np.sqrt(2 * k**2 / (k - 1)) / (1 / (v + tau2)).sum())
+
+
+_CLOSED: dict[str, Callable[[FloatArray, FloatArray], Heterogeneity]] = {
+    "DL": _der_simonian_laird,
+    "HS": _hunter_schmidt,
+    "HE": _hedges,
+    "SJ": _sidik_jonkman,
+    "PM": _paule_mandel,
+}

@@ -1,0 +1,1 @@
+"""Questions asked every night, the steps that answer them, and their results in the store."""

@@ -1,0 +1,110 @@
+"""The night's last step: derive, run the plans, store their results, write the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
+from allpool.analysis.derivation.derive import derive
+from allpool.analysis.pages.report import interval, shown, write_report
+from allpool.analysis.plans.outcomes import store_results
+from allpool.analysis.plans.plan import Plan, load_plan
+from allpool.analysis.plans.steps import StepResult, run_step
+from allpool.analysis.store import check_release, read_derived
+from allpool.errors import DefinitionError
+
+MAIN = ("proportion", "survival", "logrank_p", "hazard_ratio", "pooled", "refused")
+"""Statistics that stand for their step in a short table."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One line of the table that closes the night; `value` and `interval` as a reader wants them."""
+
+    plan: str
+    step: str
+    question: str
+    group: str
+    statistic: str
+    at: str
+    value: str
+    interval: str
+    n: int | None
+    note: str
+    synthetic: bool
+
+
+def analyse(
+    engine: Engine,
+    *,
+    plans: Sequence[Path],
+    output: Path | None,
+    release: str | None = None,
+    derived: bool = False,
+    whole: bool = False,
+) -> list[Headline]:
+    """Derive the analysis tables, run `plans`, store the results, and write the page into `output`.
+
+    With `derived` the tables are taken as they stand. Without `output` no page is written. Returns the steps
+    marked as headlines, or with `whole` all of them. Raises `DefinitionError` for a plan that is not valid,
+    before anything is changed.
+    """
+    catalogue = load_catalogue()
+    loaded = load_plans(plans, catalogue)
+    if release is not None:
+        with engine.connect() as connection:
+            check_release(connection, release)
+    if not derived:
+        derive(engine, catalogue=catalogue)
+    with engine.begin() as connection:
+        tables = read_derived(connection)
+        results = [run_step(plan, step, tables, catalogue) for plan in loaded for step in plan.steps]
+        store_results(connection, results, catalogue, release=release)
+    if output is not None:
+        write_page(engine, results, catalogue, output=output, release=release)
+    return [line for result in results if whole or result.step.headline for line in headlines(result)]
+
+
+def load_plans(paths: Sequence[Path], catalogue: Catalogue) -> list[Plan]:
+    """Return the plans in `paths`. Raises `DefinitionError` for one that is not valid or named as another."""
+    loaded = [load_plan(path, catalogue) for path in paths]
+    names = [plan.plan for plan in loaded]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DefinitionError(
+            f"plan '{twice[0]}' stands in two files; a plan's name is the key of its results"
+        )
+    return loaded
+
+
+def write_page(
+    engine: Engine, results: Sequence[StepResult], catalogue: Catalogue, *, output: Path, release: str | None
+) -> Path:
+    """Write the page of `results` and return it."""
+    with engine.connect() as connection:
+        return write_report(connection, results, catalogue, output=output, release=release)
+
+
+def headlines(result: StepResult) -> list[Headline]:
+    """Return the main statistics of one step as lines of a short table."""
+    return [
+        Headline(
+            plan=result.plan.plan,
+            step=result.step.id,
+            question=result.step.question,
+            group="" if item.group in (None, "all") else str(item.group),
+            statistic=item.statistic,
+            at="" if item.at is None else f"{item.at:g} {result.plan.unit}s",
+            value=shown(item),
+            interval=interval(item),
+            n=item.n,
+            note=item.note or "",
+            synthetic=result.synthetic,
+        )
+        for item in result.statistics
+        if item.statistic in MAIN
+    ]

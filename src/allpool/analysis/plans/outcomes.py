@@ -1,0 +1,128 @@
+"""Results of plans in the store: tidy rows of analysis_result, and the subjects behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from sqlalchemy import Connection, delete, select
+
+from allpool.analysis.definitions.catalogue import Catalogue
+from allpool.analysis.plans.steps import Statistic, StepResult
+from allpool.models import AnalysisResult, AnalysisSubject, Base
+from allpool.models.bulk import append
+from allpool.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUBJECTS: Final[Mapping[str, pl.DataType]] = {
+    "analysis_id": pl.String(),
+    "usubjid": pl.String(),
+    "group_value": pl.String(),
+    "aval": pl.Float64(),
+    "event": pl.Int64(),
+    "description": pl.String(),
+    "srcdom": pl.String(),
+    "srcid": pl.String(),
+}
+"""Columns of analysis_subject."""
+
+
+def store_results(
+    connection: Connection, results: Sequence[StepResult], catalogue: Catalogue, *, release: str | None
+) -> int:
+    """Put the results of plans in place of those that they gave before in the same release.
+
+    Ids are hashes of what identifies a statistic, rows are in their order: the same results give the same
+    table. Returns the number of statistics.
+    """
+    names = sorted({result.plan.plan for result in results})
+    own = AnalysisResult.__table__
+    same_release = own.c.release.is_(None) if release is None else own.c.release == release
+    earlier = select(own.c.analysis_id).where(own.c.plan.in_(names), same_release)
+    connection.execute(delete(AnalysisSubject).where(AnalysisSubject.analysis_id.in_(earlier)))
+    connection.execute(delete(AnalysisResult).where(own.c.plan.in_(names), same_release))
+    rows = [row for result in results for row in _statistics(result, catalogue, release)]
+    _append(connection, AnalysisResult, rows)
+    found = [pl.DataFrame(schema=SUBJECTS), *(_subjects(result, release) for result in results)]
+    subjects = pl.concat(found, how="diagonal")
+    own_subjects = Base.metadata.tables[AnalysisSubject.__tablename__]
+    append(connection, own_subjects, subjects.sort("analysis_id", "usubjid"))
+    return len(rows)
+
+
+def analysis_id(plan: str, step: str, release: str | None) -> str:
+    """Return the id of one plan step in one release: 32 hex digits of SHA-256."""
+    return _hash(plan, step, release)
+
+
+def _statistics(result: StepResult, catalogue: Catalogue, release: str | None) -> list[dict[str, object]]:
+    step, plan = result.step, result.plan
+    key = analysis_id(plan.plan, step.id, release)
+    common = {
+        "analysis_id": key,
+        "plan": plan.plan,
+        "step": step.id,
+        "population": step.population,
+        "endpoint": step.endpoint,
+        "definition": step.definition,
+        "definition_version": catalogue.endpoint(step.endpoint).version,
+        "estimator": step.estimator,
+        "group_by": (result.sample.group_by if result.sample else "") or None,
+        "level": step.level,
+        "synthetic": result.synthetic,
+        "release": release,
+        "code_version": __version__,
+    }
+    return [
+        {**common, "id": _hash(key, item.statistic, item.group, item.at), **_numbers(item, plan.unit)}
+        for item in result.statistics
+    ]
+
+
+def _numbers(item: Statistic, unit: str) -> dict[str, object]:
+    bounded = item.lower is not None or item.upper is not None
+    return {
+        "group_value": item.group,
+        "statistic": item.statistic,
+        "at": item.at,
+        "value": None if item.value is None else float(item.value),
+        "lower": item.lower,
+        "upper": item.upper,
+        "n": item.n,
+        "unit": item.unit or (unit if item.at is not None else None),
+        "note": item.note,
+        **({} if bounded else {"level": None}),
+    }
+
+
+def _subjects(result: StepResult, release: str | None) -> pl.DataFrame:
+    """Return every subject of the sample, with what it brought, or why it brought nothing."""
+    if result.sample is None:
+        return pl.DataFrame(schema=SUBJECTS)
+    inside = result.sample.frame.rename(columns={"group": "group_value"})
+    outside = result.sample.left_out.rename(columns={"group": "group_value", "reason": "description"})
+    rows = pl.concat([_taken(inside), _taken(outside)], how="diagonal")
+    key = analysis_id(result.plan.plan, result.step.id, release)
+    return rows.with_columns(pl.lit(key).alias("analysis_id"))
+
+
+def _taken(frame: pd.DataFrame) -> pl.DataFrame:
+    """Return the columns of analysis_subject that `frame` has; what it shows as missing is null."""
+    names = [name for name in SUBJECTS if name in frame.columns]
+    return pl.from_pandas(frame[names]).cast({name: SUBJECTS[name] for name in names})
+
+
+def _append(connection: Connection, model: type[Base], rows: list[dict[str, object]]) -> None:
+    own = Base.metadata.tables[model.__tablename__]
+    ordered = sorted(rows, key=lambda row: tuple(str(row[key.name]) for key in own.primary_key))
+    columns = {name: [row.get(name) for row in ordered] for name in own.columns.keys()}  # noqa: SIM118
+    append(connection, own, pl.DataFrame(columns, strict=False, infer_schema_length=None))
+
+
+def _hash(*parts: object) -> str:
+    text = "\x1f".join("" if part is None else str(part) for part in parts)
+    return sha256(text.encode()).hexdigest()[:32]
