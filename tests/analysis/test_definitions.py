@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from allpool.analysis.definitions.catalogue import load_catalogue
-from allpool.analysis.definitions.forms import Condition, ResponseDefinition, TimeEndpoint, Window
+from allpool.analysis.definitions.conditions import Condition
+from allpool.analysis.definitions.forms import ResponseDefinition, TimeEndpoint, Window
 from allpool.errors import DefinitionError, ExitCode
 
 

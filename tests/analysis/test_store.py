@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert
 
 import allpool
 from allpool.analysis.cohorts.samples import Grouping
-from allpool.analysis.definitions.forms import Condition, Population
+from allpool.analysis.definitions.conditions import Condition, Population
 from allpool.analysis.derivation.derive import derive
 from allpool.analysis.store import Store
 from allpool.errors import AnalysisError, DefinitionError, StoreError

@@ -20,7 +20,7 @@ from allpool.models import Adae, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, Release
 from allpool.models.engine import connect
 
 if TYPE_CHECKING:
-    from allpool.analysis.definitions.forms import Population
+    from allpool.analysis.definitions.conditions import Population
 
 CHANGES = re.compile(r"\b(insert\s+into|update\s+\w+\s+set|delete\s+from)\b", re.IGNORECASE)
 

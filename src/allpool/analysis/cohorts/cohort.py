@@ -10,7 +10,8 @@ import pandas as pd
 
 from allpool.analysis.cohorts.samples import UNKNOWN, Grouping, Sample, grouped, sample_of
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.definitions.forms import Condition, Population, ResponseEndpoint, TimeEndpoint
+from allpool.analysis.definitions.conditions import Condition, Population
+from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
 from allpool.errors import AnalysisError, DefinitionError
 
 if TYPE_CHECKING:

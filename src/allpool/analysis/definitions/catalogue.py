@@ -12,14 +12,12 @@ from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel
 
+from allpool.analysis.definitions.conditions import BaselineFile, Population, PopulationFile
 from allpool.analysis.definitions.forms import (
-    BaselineFile,
     Endpoint,
     EndpointFile,
     Moment,
     MomentFile,
-    Population,
-    PopulationFile,
     ResponseDefinition,
     ResponseEndpoint,
     TimeDefinition,

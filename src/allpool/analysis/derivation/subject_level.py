@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-from allpool.analysis.definitions.forms import BaselineFile
+from allpool.analysis.definitions.conditions import BaselineFile
 from allpool.analysis.derivation.tables import read
 from allpool.analysis.derivation.timeline import CALENDAR, Timeline
 from allpool.mappings.dictionary import Dictionary
