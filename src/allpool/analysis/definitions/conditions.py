@@ -15,38 +15,62 @@ class Response(Frozen):
     definition: Name = "common"
 
 
-class Condition(Frozen):
-    """One condition on a subject: on a column of adsl, a baseline element or a response.
+class Event(Frozen):
+    """A time-to-event endpoint under one of its definitions."""
 
-    Where the value is unknown, the condition is neither met nor failed, and the subject is counted as
-    unknown.
+    endpoint: Name
+    definition: Name = "common"
+
+
+class Condition(Frozen):
+    """One condition on a subject: on what is known of it, and what that must be.
+
+    What is known is a column of adsl, a baseline element, a fact, a response (Y or N), whether an event was
+    seen (Y or N), or whether it belongs to a population (Y or N). Where that is unknown, the condition is
+    neither met nor failed, and the subject is counted as unknown.
     """
 
     column: str | None = None
     element: str | None = None
+    fact: str | None = None
     response: Response | None = None
+    event: Event | None = None
+    population: Name | None = None
     in_: Many = Field(default=(), alias="in")
+    not_in: Many = ()
     at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
     below: float | None = None
     known: bool | None = None
-    """True where it is enough that a value is there."""
+    """True where it is enough that a value is there, false where it must be absent."""
 
     @model_validator(mode="after")
     def _whole(self) -> Condition:
-        if sum(part is not None for part in (self.column, self.element, self.response)) != 1:
-            raise ValueError("a condition names exactly one of column, element and response")
-        if not (self.in_ or self.known or self.at_least is not None or self.below is not None):
-            raise ValueError("a condition says `in`, `at_least`, `below` or `known`")
+        named = [name for name in SUBJECTS_OF_CONDITIONS if getattr(self, name) is not None]
+        if len(named) != 1:
+            raise ValueError(f"a condition names exactly one of {', '.join(SUBJECTS_OF_CONDITIONS)}")
+        bounds = (self.at_least, self.above, self.at_most, self.below)
+        asks = bool(self.in_ or self.not_in) or any(bound is not None for bound in bounds)
+        if asks == (self.known is not None):
+            raise ValueError(
+                "a condition says `in`, `not_in`, `at_least`, `above`, `at_most`, `below` or `known`"
+            )
         return self
 
 
+SUBJECTS_OF_CONDITIONS = ("column", "element", "fact", "response", "event", "population")
+"""What a condition can be on: the names of its fields that say so."""
+
+
 class Population(Frozen):
-    """Who: all subjects that meet every condition."""
+    """Who: all subjects that meet every condition of `where`, and any one of `any_of` if there are some."""
 
     id: Name
     version: str
     title: str
     where: tuple[Condition, ...] = ()
+    any_of: tuple[Condition, ...] = ()
     source: str
     note: str | None = None
 
