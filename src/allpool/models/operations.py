@@ -212,9 +212,44 @@ class PublishedEstimate(Base):
     record: Mapped[str] = mapped_column(String, primary_key=True)
     location: Mapped[str | None] = mapped_column(String)
     population: Mapped[str | None] = mapped_column(Text)
+    """As the paper says it."""
+    population_id: Mapped[str | None] = mapped_column(String)
+    """Name of the population of ours that it is; empty where none is."""
+    endpoint: Mapped[str | None] = mapped_column(String)
+    """Name of the endpoint of ours; empty where none is."""
+    definition: Mapped[str | None] = mapped_column(String)
+    """Name of the endpoint's definition that the paper counted by; empty where it is not stated or not ours."""
+    definition_note: Mapped[str | None] = mapped_column(Text)
+    """Why the definition is taken for that one, or what it differs in."""
     statistic: Mapped[str] = mapped_column(String)
-    value: Mapped[Any] = mapped_column(JSON)
+    numerator: Mapped[int | None] = mapped_column(Integer)
+    denominator: Mapped[int | None] = mapped_column(Integer)
+    value: Mapped[float | None] = mapped_column(Float)
+    """The printed number; probabilities and proportions as fractions. What is no single number is in `details`."""
+    lower: Mapped[float | None] = mapped_column(Float)
+    upper: Mapped[float | None] = mapped_column(Float)
+    level: Mapped[float | None] = mapped_column(Float)
+    """Coverage of the printed interval."""
+    standard_error: Mapped[float | None] = mapped_column(Float)
+    """On the scale of `value`."""
+    at: Mapped[float | None] = mapped_column(Float)
+    """Time that the number is for, in `time_unit`."""
+    time_unit: Mapped[str | None] = mapped_column(String)
+    unit: Mapped[str | None] = mapped_column(String)
+    """Unit of `value`."""
+    unit_of_analysis: Mapped[str | None] = mapped_column(String)
+    """What was counted: `patient`, `course`, `sample`; empty where the paper does not say."""
+    printed: Mapped[str | None] = mapped_column(Text)
+    """The figure as it stands in the paper, digits kept."""
     details: Mapped[Any] = mapped_column(JSON)
-    check_status: Mapped[str | None] = mapped_column(String)
+    """What the columns above do not hold: ranges, schedules, definitions."""
     flags: Mapped[Any] = mapped_column(JSON)
     """Codes of the inconsistencies found in the paper."""
+    check_status: Mapped[str | None] = mapped_column(String)
+    """Whether the paper's own arithmetic reproduces the figure."""
+    agreement: Mapped[str | None] = mapped_column(String)
+    """How the number recomputed from the source records compares with the printed one, or that it cannot be."""
+    recomputed: Mapped[float | None] = mapped_column(Float)
+    method: Mapped[str | None] = mapped_column(Text)
+    """How it was recomputed."""
+    note: Mapped[str | None] = mapped_column(Text)
