@@ -218,14 +218,14 @@ class PublishedEstimate(Base):
     endpoint: Mapped[str | None] = mapped_column(String)
     """Name of the endpoint of ours; empty where none is."""
     definition: Mapped[str | None] = mapped_column(String)
-    """Name of the endpoint's definition that the paper counted by; empty where it is not stated or not ours."""
+    """Name of the endpoint's definition that the paper counted by; empty where not stated or not ours."""
     definition_note: Mapped[str | None] = mapped_column(Text)
     """Why the definition is taken for that one, or what it differs in."""
     statistic: Mapped[str] = mapped_column(String)
     numerator: Mapped[int | None] = mapped_column(Integer)
     denominator: Mapped[int | None] = mapped_column(Integer)
     value: Mapped[float | None] = mapped_column(Float)
-    """The printed number; probabilities and proportions as fractions. What is no single number is in `details`."""
+    """The printed number, proportions as fractions; what is no single number is in `details`."""
     lower: Mapped[float | None] = mapped_column(Float)
     upper: Mapped[float | None] = mapped_column(Float)
     level: Mapped[float | None] = mapped_column(Float)
@@ -248,7 +248,7 @@ class PublishedEstimate(Base):
     check_status: Mapped[str | None] = mapped_column(String)
     """Whether the paper's own arithmetic reproduces the figure."""
     agreement: Mapped[str | None] = mapped_column(String)
-    """How the number recomputed from the source records compares with the printed one, or that it cannot be."""
+    """How the number recomputed from the source records compares with the printed one."""
     recomputed: Mapped[float | None] = mapped_column(Float)
     method: Mapped[str | None] = mapped_column(Text)
     """How it was recomputed."""

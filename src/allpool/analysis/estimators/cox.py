@@ -16,11 +16,11 @@ from allpool.analysis.estimators.arrays import (
     critical_value,
     indicators,
     labels,
-    numbers,
     one_of,
     times,
 )
 from allpool.analysis.estimators.cox_likelihood import MonotoneLikelihoodWarning, PartialLikelihood, maximise
+from allpool.analysis.estimators.design import checked_columns, design_matrix
 from allpool.analysis.estimators.results import ChiSquareTest
 from allpool.analysis.estimators.risk_sets import RiskSets, risk_sets
 from allpool.errors import AnalysisError
@@ -122,14 +122,14 @@ def cox(
     critical_value(level)
     names = [covariates] if isinstance(covariates, str) else list(covariates)
     by = [strata] if isinstance(strata, str) else list(strata or ())
-    _check_columns(frame, [duration, event, *names, *by, *(c for c in (entry, cluster) if c is not None)])
+    checked_columns(frame, [duration, event, *names, *by, *(c for c in (entry, cluster) if c is not None)])
     if not names:
         raise AnalysisError("a Cox model needs at least one covariate")
     exits = times(frame[duration], name=duration)
     happened = indicators(frame[event], name=event)
     entries = None if entry is None else times(frame[entry], name=entry)
     sets = risk_sets(exits, happened, entries=entries, stratum=_combined(frame, by))
-    terms, design = _design(frame, names)
+    terms, design = design_matrix(frame, names)
     centre, scale = design[sets.rows].mean(axis=0), design[sets.rows].std(axis=0)
     scale[scale == 0] = 1.0
     likelihood = PartialLikelihood((design[sets.rows] - centre) / scale, sets, ties=ties)
@@ -171,40 +171,10 @@ def cox(
     )
 
 
-def _check_columns(frame: pd.DataFrame, wanted: list[str]) -> None:
-    absent = [name for name in wanted if name not in frame.columns]
-    if absent:
-        raise AnalysisError(f"the frame has no column {', '.join(absent)}")
-    if frame.empty:
-        raise AnalysisError("too little data: the frame has no rows")
-    missing = {name: int(frame[name].isna().sum()) for name in dict.fromkeys(wanted)}
-    found = ", ".join(f"{name} ({count})" for name, count in missing.items() if count)
-    if found:
-        raise AnalysisError(f"missing values (NaN) in {found}; drop those rows or impute them first")
-
-
 def _combined(frame: pd.DataFrame, by: list[str]) -> IntArray:
     if not by:
         return np.zeros(len(frame), dtype=np.int64)
     return frame.groupby(by, sort=True, observed=True).ngroup().to_numpy().astype(np.int64)
-
-
-def _design(frame: pd.DataFrame, names: list[str]) -> tuple[list[str], FloatArray]:
-    terms: list[str] = []
-    columns: list[FloatArray] = []
-    for name in names:
-        column = frame[name]
-        if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-            terms.append(name)
-            columns.append(numbers(column, name=name))
-            continue
-        found, codes = labels(column, name=name)
-        if len(found) < 2:
-            raise AnalysisError(f"covariate {name} has only one level; leave it out")
-        for j, label in enumerate(found[1:], start=1):
-            terms.append(f"{name}={label}")
-            columns.append((codes == j).astype(np.float64))
-    return terms, np.column_stack(columns)
 
 
 def _check_rank(likelihood: PartialLikelihood, terms: list[str]) -> None:
