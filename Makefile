@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly real test test-pandas2 check fix bench docs example lock clean
+.PHONY: help install nightly real test test-pandas2 check fix bench bench-survival bench-statistics docs example lock clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "allpool needs Python 3.11 or later; set PYTHON=python3.x"; exit 2; }
@@ -51,6 +51,9 @@ docs: $(STAMP) ## write the generated pages in docs/
 
 bench: $(STAMP) ## time and memory of each step on 10,000 generated patients, beside the bare load of the same data
 	$(BIN)/python benchmarks/night.py
+
+bench-survival: $(STAMP) ## survival estimators on a million subjects, beside R's survival where it is there
+	$(BIN)/python benchmarks/survival_speed.py --write
 
 example: $(STAMP) ## write the example consortium's source files again
 	$(BIN)/python -m examples.generate
