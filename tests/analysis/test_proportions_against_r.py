@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from allpool.analysis.proportions import binomial, fisher, proportion, trend
+from allpool.analysis.proportions import binomial, chi_square, fisher, proportion, trend
 
 from .conftest import Grid
 
@@ -25,6 +25,9 @@ def test_proportions(grid: Callable[[str], Grid]) -> None:
     table = np.array(oracle.data["fisher_2x4"]["columnwise"]).reshape(4, 2).T
     oracle.same("fisher_2x4/p", fisher(table), within=WITHIN)
     oracle.same("fisher_2x4/trend_p", trend(table[0], table.sum(axis=0), [1, 2, 3, 4]), within=WITHIN)
+    pearson = chi_square(table)
+    oracle.same("fisher_2x4/chisq", pearson.chi2, within=WITHIN)
+    oracle.same("fisher_2x4/chisq_p", pearson.p, within=WITHIN)
     one_sided = "fisher() is promised two-sided; odds ratios are not promised by the API"
     oracle.is_complete(
         {
@@ -34,7 +37,6 @@ def test_proportions(grid: Callable[[str], Grid]) -> None:
             "fisher2x2/*/or_cmle": one_sided,
             "fisher2x2/*/lo": one_sided,
             "fisher2x2/*/hi": one_sided,
-            "fisher_2x4/chisq*": "Pearson's chi-square is not promised by the API",
         }
     )
 

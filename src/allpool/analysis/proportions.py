@@ -1,4 +1,4 @@
-"""Proportions: exact and score intervals, and tests of one, of many and of a trend."""
+"""Proportions: exact and score intervals, differences, and tests of one, of many and of a trend."""
 
 from __future__ import annotations
 
@@ -16,9 +16,26 @@ from allpool.analysis.estimators.arrays import (
     one_of,
     same_length,
 )
+from allpool.analysis.estimators.contingency import (
+    MantelHaenszel,
+    chi_square,
+    mantel_haenszel,
+    table_of_counts,
+)
 from allpool.analysis.estimators.fisher_exact import table_probability
 from allpool.analysis.estimators.results import Estimate
 from allpool.errors import AnalysisError
+
+__all__ = [
+    "MantelHaenszel",
+    "binomial",
+    "chi_square",
+    "fisher",
+    "mantel_haenszel",
+    "proportion",
+    "risk_difference",
+    "trend",
+]
 
 METHODS = ("clopper-pearson", "wilson", "wilson-cc")
 Alternative: TypeAlias = Literal["two-sided", "less", "greater"]
@@ -51,6 +68,31 @@ def proportion(x: float, n: float, *, method: str = "clopper-pearson", level: fl
     return Estimate(p, float(np.sqrt(p * (1 - p) / n)), lower, upper, level, method)
 
 
+def risk_difference(x1: float, n1: float, x2: float, n2: float, *, level: float = 0.95) -> Estimate:
+    """Return x1 / n1 - x2 / n2 with Newcombe's interval (1998, method 10: from the two score intervals).
+
+    The standard error is the plain one of two independent proportions; the interval does not use it and
+    holds also where a proportion is 0 or 1.
+
+    Raises
+    ------
+    AnalysisError
+        no trials, more successes than trials, counts that are no whole numbers.
+    """
+    _check_counts(x1, n1)
+    _check_counts(x2, n2)
+    p1, p2, z = x1 / n1, x2 / n2, critical_value(level)
+    (lower1, upper1), (lower2, upper2) = _wilson(p1, n1, shift=0.0, z=z), _wilson(p2, n2, shift=0.0, z=z)
+    return Estimate(
+        estimate=p1 - p2,
+        standard_error=float(np.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)),
+        lower=p1 - p2 - float(np.hypot(p1 - lower1, upper2 - p2)),
+        upper=p1 - p2 + float(np.hypot(upper1 - p1, p2 - lower2)),
+        level=level,
+        method="risk difference, Newcombe interval",
+    )
+
+
 def fisher(table: Any) -> float:
     """Return the two-sided P of Fisher's exact test on an r x c table of counts (Freeman and Halton 1951).
 
@@ -62,13 +104,7 @@ def fisher(table: Any) -> float:
     AnalysisError
         the table is not two-dimensional, holds no counts, or is too large for the exact test.
     """
-    cells = np.asarray(table)
-    if cells.ndim != 2:
-        raise AnalysisError(f"a table has two dimensions, rows and columns; this one has {cells.ndim}")
-    whole = counts(cells.ravel(), name="table").reshape(cells.shape).astype(np.int64)
-    if whole.sum() == 0:
-        raise AnalysisError("too little data: the table is empty")
-    whole = whole[whole.sum(axis=1) > 0][:, whole.sum(axis=0) > 0]
+    whole = table_of_counts(table).astype(np.int64)
     if min(whole.shape) < 2:
         return 1.0
     return table_probability(whole)
