@@ -1,4 +1,4 @@
-"""Chi-square tests of tables of counts: one table (Pearson), or a 2 x 2 table per stratum (Mantel-Haenszel)."""
+"""Chi-square tests of counts: one table (Pearson), or one 2 x 2 table per stratum (Mantel-Haenszel)."""
 
 from __future__ import annotations
 
