@@ -13,10 +13,11 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from allpool.analysis.cohorts.cohort import Cohort, DerivedTables, cohort_of
+from allpool.analysis.cohorts.cohort import Cohort, cohort_of
+from allpool.analysis.cohorts.membership import DerivedTables
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.errors import AnalysisError, StoreError
-from allpool.models import Adae, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, Release
+from allpool.models import Adae, Adfact, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, Release
 from allpool.models.engine import connect
 
 if TYPE_CHECKING:
@@ -112,12 +113,13 @@ def check_release(connection: Connection, name: str) -> None:
 
 
 def read_derived(connection: Connection) -> DerivedTables:
-    """Return adsl, adrs and adtte as frames, rows in the order of their keys."""
+    """Return the derived tables as frames, rows in the order of their keys."""
     adsl = _frame(connection, Adsl)
     known = [value if isinstance(value, dict) else json.loads(value or "{}") for value in adsl["baseline"]]
     adsl["baseline"] = pd.Series(known, index=adsl.index, dtype=object)
     adsl["synthetic"] = adsl["synthetic"].astype(bool)
-    return DerivedTables(adsl, _frame(connection, Adrs), _frame(connection, Adtte))
+    others = (_frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae))
+    return DerivedTables(adsl, *others)
 
 
 def last_run(connection: Connection) -> int | None:

@@ -86,6 +86,22 @@ class Adtte(SubjectLevel, Base):
     srcid: Mapped[str | None] = mapped_column(String)
 
 
+class Adfact(SubjectLevel, Base):
+    """Facts: one row per subject and fact, a single value defined as data."""
+
+    __tablename__ = "adfact"
+
+    usubjid: Mapped[str] = mapped_column(String, primary_key=True, sort_order=-3)
+    paramcd: Mapped[str] = mapped_column(String, primary_key=True)
+    aval: Mapped[float | None] = mapped_column(Float)
+    avalc: Mapped[str | None] = mapped_column(String)
+    """A code, or Y or N; numbers stand in `aval`."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why both are empty: not collected, waiting in quarantine, no value."""
+    srcdom: Mapped[str | None] = mapped_column(String)
+    srcid: Mapped[str | None] = mapped_column(String)
+
+
 class Adae(SubjectLevel, Base):
     """Adverse events: one row per event."""
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from allpool.analysis.cohorts.samples import UNKNOWN, Grouping, Sample, grouped, sample_of
+from allpool.analysis.cohorts.membership import DerivedTables, members
+from allpool.analysis.cohorts.samples import Grouping, Sample, grouped, sample_of
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.definitions.conditions import Condition, Population
+from allpool.analysis.definitions.conditions import Population
 from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
-from allpool.errors import AnalysisError, DefinitionError
+from allpool.errors import AnalysisError
 
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.curves import SurvivalCurves
     from allpool.analysis.cohorts.pooling import PooledStudies
-
-
-@dataclass(frozen=True, eq=False)
-class DerivedTables:
-    """adsl, adrs and adtte as frames; `baseline` of adsl as a mapping per subject."""
-
-    adsl: pd.DataFrame
-    adrs: pd.DataFrame
-    adtte: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,48 +185,6 @@ def cohort_of(
             known = ", ".join(sorted(set(subjects["studyid"]))) or "none"
             raise AnalysisError(f"no subjects of study {', '.join(unknown)} in the store; it has {known}")
         subjects = subjects[subjects["studyid"].isin(list(studies))]
-    met = pd.Series(True, index=subjects.index, dtype="boolean")
-    for condition in chosen.where:
-        met = met & _met(condition, subjects, tables)
+    met = members(chosen, subjects, tables=tables, catalogue=catalogue)
     inside = met.fillna(False).astype(bool)
     return Cohort(chosen, subjects[inside].reset_index(drop=True), int(met.isna().sum()), tables, catalogue)
-
-
-def _met(condition: Condition, subjects: pd.DataFrame, tables: DerivedTables) -> pd.Series:
-    """Return whether each subject meets the condition; missing where it is not known."""
-    values = _values(condition, subjects, tables)
-    # "unknown" is a code of several code tables, and says no more than an empty cell
-    known = values.notna() & (values != UNKNOWN)
-    if condition.known:
-        return known.astype("boolean")
-    met = pd.Series(True, index=subjects.index, dtype="boolean")
-    if condition.in_:
-        words = values.map(lambda value: str(value).lower() if isinstance(value, bool) else str(value))
-        met &= words.isin(list(condition.in_))
-    if condition.at_least is not None:
-        met &= pd.to_numeric(values, errors="coerce") >= condition.at_least
-    if condition.below is not None:
-        met &= pd.to_numeric(values, errors="coerce") < condition.below
-    return met.where(known, pd.NA)
-
-
-def _values(condition: Condition, subjects: pd.DataFrame, tables: DerivedTables) -> pd.Series:
-    if condition.column is not None:
-        return subjects[condition.column].astype(object)
-    if condition.element is not None:
-        return baseline_values(subjects, condition.element)
-    if condition.response is None:
-        raise DefinitionError("a condition names exactly one of column, element and response")
-    asked = condition.response
-    rows = tables.adrs
-    rows = rows[(rows["paramcd"] == asked.endpoint) & (rows["definition"] == asked.definition)]
-    return subjects["usubjid"].map(rows.set_index("usubjid")["avalc"]).astype(object)
-
-
-def baseline_values(subjects: pd.DataFrame, element: str) -> pd.Series:
-    """Return a baseline element of each subject, missing where it is not known."""
-
-    def value(found: Mapping[str, Any]) -> Any:
-        return found.get(element)
-
-    return pd.Series([value(found) for found in subjects["baseline"]], index=subjects.index, dtype=object)

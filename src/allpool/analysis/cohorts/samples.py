@@ -10,42 +10,47 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import model_validator
 
+from allpool.analysis.cohorts.membership import UNKNOWN, baseline_values, happened
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
 from allpool.errors import AnalysisError
 from allpool.mappings.dictionary import Frozen
 
 if TYPE_CHECKING:
-    from allpool.analysis.cohorts.cohort import DerivedTables
+    from allpool.analysis.cohorts.membership import DerivedTables
 
+CAUSES = {0: 1, 1: 0, 2: 2}
+"""Cause of adtte's cnsr: the event, censored, a competing event."""
 ALIASES = {"study": "studyid", "centre": "siteid"}
-UNKNOWN = "unknown"
 
 
 class Grouping(Frozen):
-    """What subjects are grouped by: a column of adsl, a baseline element, a response or an event."""
+    """What subjects are grouped by: a column of adsl, a baseline element, a fact, a response or an event.
+
+    `cut` makes groups of a number: below the first limit, from each limit on.
+    """
 
     column: str | None = None
     element: str | None = None
+    fact: str | None = None
     response: str | None = None
     event: str | None = None
     definition: str = "common"
+    cut: tuple[float, ...] = ()
 
     @model_validator(mode="after")
     def _one(self) -> Grouping:
-        if sum(part is not None for part in (self.column, self.element, self.response, self.event)) != 1:
-            raise ValueError("a grouping names exactly one of column, element, response and event")
+        parts = (self.column, self.element, self.fact, self.response, self.event)
+        if sum(part is not None for part in parts) != 1:
+            raise ValueError("a grouping names exactly one of column, element, fact, response and event")
+        if list(self.cut) != sorted(set(self.cut)):
+            raise ValueError("the limits of `cut` rise")
         return self
-
-    @property
-    def after_time_zero(self) -> bool:
-        """Whether the groups are known only after time zero."""
-        return self.response is not None or self.event is not None
 
     @property
     def name(self) -> str:
         """What the groups are by, as it is stored and printed."""
-        plain = self.column or self.element
+        plain = self.column or self.element or self.fact
         if plain:
             return {"studyid": "study", "siteid": "centre"}.get(plain, plain)
         return f"{self.response or self.event}/{self.definition}"
@@ -65,7 +70,8 @@ class Sample:
     """The evaluable subjects and those left out.
 
     `frame`: usubjid, studyid, siteid, group, synthetic, event (1 or 0), aval (days from the origin, or to the
-    assessment), description, srcdom, srcid. `left_out`: usubjid, studyid, group, reason.
+    assessment), description, srcdom, srcid; of a time to an event also cause (0 censored, 1 the event, 2 a
+    competing one). `left_out`: usubjid, studyid, group, reason.
     """
 
     kind: str
@@ -116,11 +122,16 @@ def grouped(
             raise AnalysisError(f"adsl has no column '{asked.column}' to group by")
         values = subjects[asked.column]
     elif asked.element is not None:
-        values = pd.Series([found.get(asked.element) for found in subjects["baseline"]], dtype=object)
+        values = baseline_values(subjects, asked.element)
+    elif asked.fact is not None:
+        catalogue.fact(asked.fact)
+        values = subjects["usubjid"].map(tables.fact(asked.fact))
     else:
         values = subjects["usubjid"].map(_answers(asked, tables, catalogue))
-    words = [_word(value) for value in values]
-    return Groups(asked.name, pd.Series(words, index=subjects["usubjid"]), asked.after_time_zero)
+    words = [_cut(value, asked.cut) if asked.cut else _word(value) for value in values]
+    late = asked.response is not None or asked.event is not None
+    late = late or (asked.fact is not None and catalogue.fact(asked.fact).known == "later")
+    return Groups(asked.name, pd.Series(words, index=subjects["usubjid"]), late)
 
 
 def sample_of(
@@ -138,7 +149,8 @@ def sample_of(
         frame["aval"], frame["description"] = frame["ady"], frame["avalc"]
         reason = frame["reason"]
     else:
-        frame["event"] = 1 - frame["cnsr"]
+        frame["event"] = frame["cnsr"].map({0: 1, 1: 0, 2: 0})
+        frame["cause"] = frame["cnsr"].map(CAUSES)
         frame["description"] = frame["evntdesc"]
         reason = frame["evntdesc"].where(frame["event"].isna())
     reason = reason.where(frame["paramcd"].notna(), "the definition is not meant for this study")
@@ -156,8 +168,10 @@ def sample_of(
         "description",
         "srcdom",
         "srcid",
+        *(("cause",) if "cause" in frame.columns else ()),
     ]
-    chosen = frame.loc[kept, columns].astype({"event": "int64"}).reset_index(drop=True)
+    whole = {name: "int64" for name in ("event", "cause") if name in columns}
+    chosen = frame.loc[kept, columns].astype(whole).reset_index(drop=True)
     left_out = frame.loc[~kept, ["usubjid", "studyid", "group", "reason"]].reset_index(drop=True)
     return Sample(kind, group.name, chosen, left_out)
 
@@ -169,6 +183,8 @@ def _read(by: str, subjects: pd.DataFrame, catalogue: Catalogue) -> Grouping:
         return Grouping(column=column)
     if by in {item.element for item in catalogue.baseline.baseline}:
         return Grouping(element=by)
+    if by in catalogue.facts:
+        return Grouping(fact=by)
     found = catalogue.endpoints.get(by)
     if isinstance(found, ResponseEndpoint):
         return Grouping(response=by)
@@ -176,7 +192,8 @@ def _read(by: str, subjects: pd.DataFrame, catalogue: Catalogue) -> Grouping:
         return Grouping(event=by)
     raise AnalysisError(
         f"'{by}' is nothing to group by; take study, centre, a column of adsl, an element of "
-        f"baseline.yaml, or an endpoint ({', '.join(sorted(catalogue.endpoints))})"
+        f"baseline.yaml, a fact ({', '.join(sorted(catalogue.facts))}), or an endpoint "
+        f"({', '.join(sorted(catalogue.endpoints))})"
     )
 
 
@@ -188,7 +205,19 @@ def _answers(asked: Grouping, tables: DerivedTables, catalogue: Catalogue) -> pd
     rows = table[(table["paramcd"] == endpoint) & (table["definition"] == asked.definition)].set_index(
         "usubjid"
     )
-    return rows["avalc"] if asked.response is not None else rows["cnsr"].map({0: "Y", 1: "N"})
+    return rows["avalc"] if asked.response is not None else happened(rows["cnsr"])
+
+
+def _cut(value: object, limits: tuple[float, ...]) -> str:
+    """Return the group of a number between rising limits."""
+    if value is None or pd.isna(value):  # type: ignore[call-overload]
+        return UNKNOWN
+    number = float(str(value))
+    above = [limit for limit in limits if number >= limit]
+    below = [limit for limit in limits if number < limit]
+    if not above:
+        return f"below {below[0]:g}"
+    return f"{above[-1]:g} or more" if not below else f"{above[-1]:g} to below {below[0]:g}"
 
 
 def _word(value: object) -> str:

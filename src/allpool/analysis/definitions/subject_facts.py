@@ -1,4 +1,4 @@
-"""Facts: one value per subject, each defined as data (`facts/*.yaml`) and kept in adfact with its source row."""
+"""Facts: one value per subject, defined as data (`facts/*.yaml`) and kept in adfact with its source row."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RowsFact(Fact):
 
 
 class IntervalFact(Fact):
-    """Time from one moment to another, in `unit`; unknown where either is, or they are on different clocks."""
+    """Time from one moment to another; unknown where either is, or they are on different clocks."""
 
     kind: Literal["interval"]
     start: Name

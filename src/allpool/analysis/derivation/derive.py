@@ -17,6 +17,7 @@ from allpool.analysis.derivation.assessments import (
     read_measurements,
     read_responses,
 )
+from allpool.analysis.derivation.facts import derive_facts
 from allpool.analysis.derivation.subject_level import read_subjects, subject_level
 from allpool.analysis.derivation.tables import read, replace
 from allpool.analysis.derivation.time_to_event import times_to_event
@@ -67,6 +68,14 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
             dictionary=dictionary,
         ),
         "adtte": _times(level, timeline=timeline, catalogue=catalogue),
+        "adfact": derive_facts(
+            connection,
+            subjects,
+            catalogue.facts,
+            timeline=timeline,
+            entries=entries,
+            dictionary=dictionary,
+        ),
         "adae": _adverse_events(connection, subjects, timeline),
         "admrd": _measurements(level, measurements, timeline),
     }

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from allpool.analysis.cohorts.cohort import Cohort, DerivedTables, cohort_of
+from allpool.analysis.cohorts.cohort import Cohort, cohort_of
 from allpool.analysis.cohorts.curves import SurvivalCurves, survival_curves
+from allpool.analysis.cohorts.membership import UNKNOWN, DerivedTables
 from allpool.analysis.cohorts.pooling import PooledStudies, pool_responses, pool_survival
-from allpool.analysis.cohorts.samples import UNKNOWN, Sample, grouped
+from allpool.analysis.cohorts.samples import Sample, grouped
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.estimators.kaplan_meier import KaplanMeier
 from allpool.analysis.plans.plan import (

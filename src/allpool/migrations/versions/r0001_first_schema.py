@@ -33,6 +33,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_adae_usubjid"), "adae", ["usubjid"], unique=False)
     op.create_table(
+        "adfact",
+        sa.Column("studyid", sa.String(), nullable=False),
+        sa.Column("siteid", sa.String(), nullable=True),
+        sa.Column("usubjid", sa.String(), nullable=False),
+        sa.Column("paramcd", sa.String(), nullable=False),
+        sa.Column("aval", sa.Float(), nullable=True),
+        sa.Column("avalc", sa.String(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("srcdom", sa.String(), nullable=True),
+        sa.Column("srcid", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("usubjid", "paramcd", name=op.f("pk_adfact")),
+    )
+    op.create_table(
         "admrd",
         sa.Column("studyid", sa.String(), nullable=False),
         sa.Column("siteid", sa.String(), nullable=True),
@@ -582,11 +595,30 @@ def upgrade() -> None:
         sa.Column("record", sa.String(), nullable=False),
         sa.Column("location", sa.String(), nullable=True),
         sa.Column("population", sa.Text(), nullable=True),
+        sa.Column("population_id", sa.String(), nullable=True),
+        sa.Column("endpoint", sa.String(), nullable=True),
+        sa.Column("definition", sa.String(), nullable=True),
+        sa.Column("definition_note", sa.Text(), nullable=True),
         sa.Column("statistic", sa.String(), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("numerator", sa.Integer(), nullable=True),
+        sa.Column("denominator", sa.Integer(), nullable=True),
+        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("lower", sa.Float(), nullable=True),
+        sa.Column("upper", sa.Float(), nullable=True),
+        sa.Column("level", sa.Float(), nullable=True),
+        sa.Column("standard_error", sa.Float(), nullable=True),
+        sa.Column("at", sa.Float(), nullable=True),
+        sa.Column("time_unit", sa.String(), nullable=True),
+        sa.Column("unit", sa.String(), nullable=True),
+        sa.Column("unit_of_analysis", sa.String(), nullable=True),
+        sa.Column("printed", sa.Text(), nullable=True),
         sa.Column("details", sa.JSON(), nullable=False),
-        sa.Column("check_status", sa.String(), nullable=True),
         sa.Column("flags", sa.JSON(), nullable=False),
+        sa.Column("check_status", sa.String(), nullable=True),
+        sa.Column("agreement", sa.String(), nullable=True),
+        sa.Column("recomputed", sa.Float(), nullable=True),
+        sa.Column("method", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("study", "record", name=op.f("pk_published_estimate")),
     )
     op.create_table(
@@ -1344,5 +1376,6 @@ def downgrade() -> None:
     op.drop_table("adrs")
     op.drop_index(op.f("ix_admrd_usubjid"), table_name="admrd")
     op.drop_table("admrd")
+    op.drop_table("adfact")
     op.drop_index(op.f("ix_adae_usubjid"), table_name="adae")
     op.drop_table("adae")

@@ -1,0 +1,136 @@
+"""Membership: what is known of each subject, and whether it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from allpool.analysis.definitions.catalogue import Catalogue
+from allpool.analysis.definitions.conditions import Condition, Population
+from allpool.errors import AnalysisError, DefinitionError
+
+UNKNOWN = "unknown"
+"""A code of several code tables; it says no more than an empty cell."""
+
+
+@dataclass(frozen=True, eq=False)
+class DerivedTables:
+    """The derived tables as frames; `baseline` of adsl as a mapping per subject."""
+
+    adsl: pd.DataFrame
+    adrs: pd.DataFrame
+    adtte: pd.DataFrame
+    adfact: pd.DataFrame
+    adae: pd.DataFrame
+
+    @cached_property
+    def facts(self) -> dict[str, pd.Series]:
+        """Fact -> its values (numbers, or codes) by usubjid; missing where it is not known."""
+        return {
+            str(name): _either(rows.set_index("usubjid"))
+            for name, rows in self.adfact.groupby("paramcd", sort=True)
+        }
+
+    def fact(self, name: str) -> pd.Series:
+        """Return a fact by usubjid; `AnalysisError` where the store was derived without it."""
+        if name not in self.facts:
+            raise AnalysisError(f"the store has no fact '{name}'; run a night to derive it")
+        return self.facts[name]
+
+
+def members(
+    population: Population, subjects: pd.DataFrame, *, tables: DerivedTables, catalogue: Catalogue
+) -> pd.Series:
+    """Return whether each subject belongs (pandas boolean, missing where that is not known)."""
+    met = all_of(population.where, subjects, tables=tables, catalogue=catalogue)
+    if not population.any_of:
+        return met
+    either = pd.Series(False, index=subjects.index, dtype="boolean")
+    for condition in population.any_of:
+        either = either | _met(condition, subjects, tables=tables, catalogue=catalogue)
+    return met & either
+
+
+def all_of(
+    conditions: Sequence[Condition], subjects: pd.DataFrame, *, tables: DerivedTables, catalogue: Catalogue
+) -> pd.Series:
+    """Return whether each subject meets every condition, in Kleene's logic: unknown is neither."""
+    met = pd.Series(True, index=subjects.index, dtype="boolean")
+    for condition in conditions:
+        met = met & _met(condition, subjects, tables=tables, catalogue=catalogue)
+    return met
+
+
+def _met(
+    condition: Condition, subjects: pd.DataFrame, *, tables: DerivedTables, catalogue: Catalogue
+) -> pd.Series:
+    values = values_of(condition, subjects, tables=tables, catalogue=catalogue)
+    known = values.notna() & (values != UNKNOWN)
+    if condition.known is not None:
+        return (known == condition.known).astype("boolean")
+    met = pd.Series(True, index=subjects.index, dtype="boolean")
+    if condition.in_ or condition.not_in:
+        words = values.map(_word)
+        if condition.in_:
+            met &= words.isin(list(condition.in_))
+        if condition.not_in:
+            met &= ~words.isin(list(condition.not_in))
+    numbers = pd.to_numeric(values, errors="coerce")
+    if condition.at_least is not None:
+        met &= numbers >= condition.at_least
+    if condition.above is not None:
+        met &= numbers > condition.above
+    if condition.at_most is not None:
+        met &= numbers <= condition.at_most
+    if condition.below is not None:
+        met &= numbers < condition.below
+    return met.where(known, pd.NA)
+
+
+def values_of(
+    condition: Condition, subjects: pd.DataFrame, *, tables: DerivedTables, catalogue: Catalogue
+) -> pd.Series:
+    """Return what a condition is on, for each subject (dtype object, missing where it is not known)."""
+    if condition.column is not None:
+        return subjects[condition.column].astype(object)
+    if condition.element is not None:
+        return baseline_values(subjects, condition.element)
+    if condition.fact is not None:
+        return subjects["usubjid"].map(tables.fact(condition.fact)).astype(object)
+    if condition.response is not None:
+        asked = condition.response
+        rows = tables.adrs
+        rows = rows[(rows["paramcd"] == asked.endpoint) & (rows["definition"] == asked.definition)]
+        return subjects["usubjid"].map(rows.set_index("usubjid")["avalc"]).astype(object)
+    if condition.event is not None:
+        event = condition.event
+        rows = tables.adtte
+        rows = rows[(rows["paramcd"] == event.endpoint) & (rows["definition"] == event.definition)]
+        return subjects["usubjid"].map(happened(rows.set_index("usubjid")["cnsr"])).astype(object)
+    if condition.population is None:
+        raise DefinitionError("a condition is on exactly one thing")
+    inside = members(catalogue.population(condition.population), subjects, tables=tables, catalogue=catalogue)
+    return inside.map({True: "Y", False: "N"}).astype(object)
+
+
+def happened(cnsr: pd.Series) -> pd.Series:
+    """Return Y where the event was seen, N where it was not, missing where it cannot be told."""
+    return cnsr.map({0: "Y", 1: "N", 2: "N"})
+
+
+def baseline_values(subjects: pd.DataFrame, element: str) -> pd.Series:
+    """Return a baseline element of each subject, missing where it is not known."""
+    found = [values.get(element) for values in subjects["baseline"]]
+    return pd.Series(found, index=subjects.index, dtype=object)
+
+
+def _either(rows: pd.DataFrame) -> pd.Series:
+    return rows["avalc"].astype(object).where(rows["avalc"].notna(), rows["aval"].astype(object))
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

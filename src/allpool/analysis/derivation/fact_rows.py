@@ -1,0 +1,213 @@
+"""Facts read from a subject's rows of one table: which rows count, and what is taken of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from sqlalchemy import Connection
+
+from allpool.analysis.definitions.forms import Window
+from allpool.analysis.definitions.subject_facts import VALUE, RowsFact
+from allpool.analysis.derivation.tables import read
+from allpool.analysis.derivation.timeline import CALENDAR, HALF, Timeline
+from allpool.models import Base
+
+TIMES: Mapping[str, str] = {
+    "observation": "effective",
+    "medication_administration": "effective_start",
+    "procedure": "performed",
+    "condition": "onset",
+    "adverse_event": "date",
+}
+"""The partial date of each table that facts are read from."""
+NUMBERS, TEXTS = ("value_quantity", "value_integer"), ("value_concept", "value_string")
+WAITS = "a cell that it needs waits in quarantine"
+
+
+def read_rows(
+    connection: Connection, table: str, facts: Sequence[RowsFact], subjects: pl.DataFrame
+) -> pl.DataFrame:
+    """Read a table once for all its facts, with `clock`, `day` and `coarse` for its partial date."""
+    own = Base.metadata.tables[table]
+    time = [f"{TIMES[table]}_{part}" for part in ("date", "precision", "offset_days", "anchor")]
+    wanted = {"id", "subject_id", "data_element", *time}
+    wanted |= {name for name in ("timepoint", "course_number") if name in own.c}
+    for fact in facts:
+        wanted |= {*fact.where, *fact.unless, *((fact.of,) if fact.of != VALUE else ())}
+    if table == "observation":
+        wanted |= {*NUMBERS, *TEXTS, "value_boolean"}
+    if table == "adverse_event":
+        wanted.add("grade")
+    frame = read(connection, table, sorted(wanted), elements={fact.element for fact in facts})
+    date, precision, offset, anchor = (pl.col(name) for name in time)
+    coarse = pl.when(precision == "month").then(1).when(precision == "year").then(2).otherwise(0)
+    return frame.join(
+        subjects.select("usubjid", "patient_id"), left_on="subject_id", right_on="patient_id"
+    ).with_columns(
+        pl.when(date.is_not_null())
+        .then(pl.lit(CALENDAR))
+        .when(offset.is_not_null())
+        .then(anchor)
+        .alias("clock"),
+        pl.when(date.is_not_null()).then(date.cast(pl.Int32).cast(pl.Float64)).otherwise(offset).alias("day"),
+        coarse.cast(pl.Int8).alias("coarse"),
+    )
+
+
+def from_rows(
+    rows: pl.DataFrame,
+    fact: RowsFact,
+    subjects: pl.DataFrame,
+    timeline: Timeline,
+    *,
+    waiting: pl.DataFrame,
+    sends: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return usubjid, aval, avalc, reason, srcdom, srcid of every subject.
+
+    `waiting` are subjects with a cell of the element in quarantine, `sends` those whose centre sends it.
+    """
+    frame = rows.filter(pl.col("data_element") == fact.element)
+    for column, words in fact.where.items():
+        frame = frame.filter(_word(column).is_in(words).fill_null(False))
+    for column, words in fact.unless.items():
+        frame = frame.filter(~_word(column).is_in(words).fill_null(False))
+    frame = _valued(frame, fact)
+    if fact.at_least is not None:
+        frame = frame.filter(pl.col("number") >= fact.at_least)
+    if fact.below is not None:
+        frame = frame.filter(pl.col("number") < fact.below)
+    lost = subjects.select("usubjid").clear()
+    if fact.window is not None:
+        frame = placed(frame, fact.window, timeline)
+        lost = frame.filter(pl.col("inside").is_null()).select("usubjid").unique()
+        frame = frame.filter(pl.col("inside").fill_null(False))
+    chosen = _taken(frame, fact)
+    counts = fact.take in ("any", "count", "distinct")
+    none = _none(fact.take) if counts else (None, None)
+    who = (
+        subjects.select("usubjid")
+        .join(chosen, on="usubjid", how="left", maintain_order="left")
+        .with_columns(pl.lit(fact.table).alias("srcdom"))
+    )
+    who = _marked(_marked(_marked(who, sends, "sends"), waiting, "waits"), lost, "lost")
+    absent = ~pl.col("found").fill_null(False)
+    settled = pl.lit(fact.take == "any") & ~absent
+    reason = (
+        pl.when(pl.col("waits") & ~settled)
+        .then(pl.lit(WAITS))
+        .when(pl.col("lost") & ~settled)
+        .then(pl.lit("a row without visit, date or course to place it"))
+        .when(absent & ~pl.col("sends"))
+        .then(pl.lit("not collected by the centre"))
+        .when(absent & pl.lit(not counts))
+        .then(pl.lit("no value"))
+        .when(~absent & pl.col("aval").is_null() & pl.col("avalc").is_null())
+        .then(pl.lit("several values, and nothing tells which"))
+    )
+    who = who.with_columns(reason.alias("reason"))
+    known = pl.col("reason").is_null()
+    return who.with_columns(
+        pl.when(known).then(pl.when(absent).then(pl.lit(none[0])).otherwise(pl.col("aval"))).alias("aval"),
+        pl.when(known).then(pl.when(absent).then(pl.lit(none[1])).otherwise(pl.col("avalc"))).alias("avalc"),
+        pl.when(known & ~absent).then(pl.col("srcdom")).alias("srcdom"),
+        pl.when(known & ~absent).then(pl.col("srcid")).alias("srcid"),
+    )
+
+
+def _none(take: str) -> tuple[float | None, str | None]:
+    return (None, "N") if take == "any" else (0.0, None)
+
+
+def _word(column: str) -> pl.Expr:
+    """A column as the words of a definition: booleans as true and false, numbers as they print."""
+    return pl.col(column).cast(pl.String)
+
+
+def _valued(frame: pl.DataFrame, fact: RowsFact) -> pl.DataFrame:
+    """Add `number` and `text`: what `of` says of each row."""
+    if fact.of != VALUE:
+        numeric = frame.schema[fact.of].is_numeric()
+        number = pl.col(fact.of).cast(pl.Float64) if numeric else pl.lit(None, dtype=pl.Float64)
+        text = pl.lit(None, dtype=pl.String) if numeric else _word(fact.of)
+    elif fact.table == "observation":
+        number = pl.coalesce(*(pl.col(name).cast(pl.Float64) for name in NUMBERS))
+        text = pl.coalesce(*(pl.col(name) for name in TEXTS), _word("value_boolean"))
+    elif fact.table == "adverse_event":
+        number, text = pl.col("grade").cast(pl.Float64), pl.lit(None, dtype=pl.String)
+    else:
+        number, text = pl.lit(None, dtype=pl.Float64), pl.lit(None, dtype=pl.String)
+    return frame.with_columns(number.alias("number"), text.alias("text"))
+
+
+def _taken(frame: pl.DataFrame, fact: RowsFact) -> pl.DataFrame:
+    """Return usubjid, aval, avalc, srcid, found of subjects with rows; no value where nothing tells which."""
+    ordered = frame.sort("usubjid", "day", "id", nulls_last=True)
+    first = pl.col("id").first().alias("srcid")
+    blank = pl.lit(None, dtype=pl.Float64).alias("aval"), pl.lit(None, dtype=pl.String).alias("avalc")
+    if fact.take == "any":
+        found = ordered.group_by("usubjid", maintain_order=True).agg(first)
+        return found.with_columns(blank[0], pl.lit("Y").alias("avalc"), pl.lit(True).alias("found"))
+    if fact.take in ("count", "distinct"):
+        different = pl.coalesce("text", pl.col("number").cast(pl.String)).drop_nulls().n_unique()
+        own = (pl.len() if fact.take == "count" else different).cast(pl.Float64)
+        found = ordered.group_by("usubjid", maintain_order=True).agg(own.alias("aval"), first)
+        return found.with_columns(blank[1], pl.lit(True).alias("found"))
+    valued = ordered.filter(pl.col("number").is_not_null() | pl.col("text").is_not_null())
+    if fact.take in ("least", "most"):
+        valued = valued.filter(pl.col("number").is_not_null())
+        best = valued.sort(
+            "usubjid", "number", "day", "id", descending=[False, fact.take == "most", False, False]
+        )
+        best = best.unique("usubjid", keep="first", maintain_order=True)
+    else:
+        best = _by_date(valued, last=fact.take == "last")
+    return best.select(
+        "usubjid",
+        pl.col("number").alias("aval"),
+        pl.col("text").alias("avalc"),
+        pl.col("id").alias("srcid"),
+        pl.lit(True).alias("found"),
+    )
+
+
+def _by_date(frame: pl.DataFrame, *, last: bool) -> pl.DataFrame:
+    """Keep the first or last row by date; without dates only a value that all rows agree on."""
+    dated = pl.col("day").is_not_null()
+    agreed = (pl.struct("number", "text").n_unique().over("usubjid") == 1) | dated
+    ordered = frame.with_columns(
+        pl.when(agreed).then(pl.col("number")).alias("number"),
+        pl.when(agreed).then(pl.col("text")).alias("text"),
+    ).sort("usubjid", "day", "id", descending=[False, last, False], nulls_last=True)
+    return ordered.unique("usubjid", keep="first", maintain_order=True)
+
+
+def placed(frame: pl.DataFrame, window: Window, timeline: Timeline) -> pl.DataFrame:
+    """Add `inside`: whether each row lies in the window, null where nothing places it (see `Window`)."""
+    origin = window.since or "first_dose"
+    origins = timeline.of(origin).select(
+        "usubjid",
+        "clock",
+        (pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)).alias("origin_day"),
+        pl.col("coarse").alias("origin_coarse"),
+    )
+    frame = frame.join(origins, on=["usubjid", "clock"], how="left", maintain_order="left")
+    sharp = (pl.col("coarse") == 0) & (pl.col("origin_coarse") == 0)
+    since = pl.when(sharp).then(pl.col("day") - pl.col("origin_day"))
+    visit = pl.col("timepoint") if "timepoint" in frame.columns else pl.lit(None, dtype=pl.String)
+    course = pl.col("course_number") if "course_number" in frame.columns else pl.lit(None, dtype=pl.Int64)
+    chain = pl.when(visit.is_in(window.timepoints).fill_null(False)).then(True)
+    if window.days is not None:
+        chain = chain.when(since.is_not_null()).then(since.is_between(*window.days))  # type: ignore[assignment]
+    if window.courses:
+        by_course = visit.is_null() & course.is_not_null()
+        chain = chain.when(by_course).then(course.is_in(window.courses))  # type: ignore[assignment]
+    return frame.with_columns(chain.when(visit.is_not_null()).then(False).otherwise(None).alias("inside"))
+
+
+def _marked(frame: pl.DataFrame, who: pl.DataFrame, name: str) -> pl.DataFrame:
+    marked = who.unique().with_columns(pl.lit(True).alias(name))
+    return frame.join(marked, on="usubjid", how="left", maintain_order="left").with_columns(
+        pl.col(name).fill_null(False)
+    )
