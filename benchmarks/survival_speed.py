@@ -3,8 +3,8 @@
     python benchmarks/survival_speed.py [--subjects 1000000] [--runs 3] [--tasks cox ...] [--write]
 
 Every run is a process of its own that reads the same columns, warms up on a thousand subjects and times the
-estimation alone; allpool and R take turns, so that a drift of the machine's speed meets both. Peak memory is the operating
-system's figure for the whole process. What the two computed is compared in the same run. Writes
+estimation alone; allpool and R take turns, so that a drift of the machine's speed meets both. Peak memory is
+the operating system's figure for the whole process. What the two computed is compared in the same run. Writes
 build/bench/survival.json; `--write` puts the table into docs/benchmarks.md. Without R its half is left out.
 """
 
@@ -19,7 +19,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench" / "survival"
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- survival: begin -->", "<!-- survival: end -->"
-R_SCRIPT = Path(__file__).with_suffix(".R")
+RUN = Path(__file__).with_name("survival_run")
 SEED = 20261120
 CLOSE = 1e-8
 DAYS = 3650
-GRID = np.arange(0.0, DAYS + 1, 10)
 TIMES = ("days", "continuous")
 COEFFICIENTS = np.array([0.5, -0.3, 0.2, 0.1, -0.1, 0.05, 0.4, 0.0])
 HEADINGS = (
@@ -49,8 +47,16 @@ HEADINGS = (
     "R MiB",
     "bar",
 )
-
-Columns = Callable[[str], np.ndarray]
+TEXT = """
+`make bench-survival` times each estimator on {subjects:,} synthetic subjects beside R's package survival
+({version}) on the same columns. The two take turns, each run a process of its own that warms up first; the
+table has medians of {runs} pairs: seconds of the estimation alone, peak memory of the whole process,
+columns and libraries included. {cores} cores, load {before:.1f} before and {after:.1f} after (the runs
+themselves are 1); {date}. Days are whole numbers from 0 to 3,650, heavy with ties; continuous times have
+hardly a tie. The difference is the largest over all numbers compared (whole curves with errors, limits and
+risk sets; observed, expected, chi-square; coefficients, errors, log-likelihoods), relative for numbers
+above 1.
+"""
 
 
 @dataclass(frozen=True)
@@ -103,91 +109,6 @@ def generate(subjects: int) -> None:
     mark.touch()
 
 
-def estimate(task: str, times: str, subjects: int) -> None:
-    """Run one task in this process: print its seconds and peak memory, write what is compared."""
-
-    def columns(name: str) -> np.ndarray:
-        return np.fromfile(BUILD / f"{name}.bin", dtype="<f8", count=subjects)
-
-    run = ESTIMATES[task](columns, times)
-    run(slice(0, 1000))
-    before = time.perf_counter()
-    statistics_of = run(slice(None))
-    seconds = time.perf_counter() - before
-    np.concatenate(statistics_of()).astype("<f8").tofile(BUILD / f"{task}-{times}-allpool.bin")
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-    print(json.dumps({"seconds": seconds, "mib": int(peak.split()[1]) / 1024}))
-
-
-def _kaplan_meier(column: Columns, times: str) -> Callable[[slice], Any]:
-    from allpool.analysis.survival import kaplan_meier
-
-    exits, event = column(times), column("event")
-
-    def run(part: slice) -> Any:
-        curve = kaplan_meier(exits[part], event[part])
-        return lambda: [curve.survival, curve.standard_error, curve.lower, curve.upper, curve.at_risk]
-
-    return run
-
-
-def _logrank(column: Columns, times: str) -> Callable[[slice], Any]:
-    from allpool.analysis.survival import logrank
-
-    exits, event, group = column(times), column("event"), column("group")
-
-    def run(part: slice) -> Any:
-        test = logrank(exits[part], event[part], group[part])
-        return lambda: [test.observed, test.expected, [test.chi2]]
-
-    return run
-
-
-def _incidence(column: Columns, times: str) -> Callable[[slice], Any]:
-    from allpool.analysis.competing import cumulative_incidence
-
-    exits, cause = column(times), column("cause")
-
-    def run(part: slice) -> Any:
-        curves = cumulative_incidence(exits[part], cause[part])
-
-        def compared() -> list[Any]:
-            table = curves.at(GRID)
-            wanted = ("incidence", "standard_error")
-            return [table.loc[table["cause"] == j, name].to_numpy() for name in wanted for j in (1, 2)]
-
-        return compared
-
-    return run
-
-
-def _cox(column: Columns, times: str) -> Callable[[slice], Any]:
-    import pandas as pd
-
-    from allpool.analysis.survival import cox
-
-    names = [f"x{j}" for j in range(1, 9)]
-    frame = pd.DataFrame({name: column(name) for name in [times, "event", "stratum", *names]})
-
-    def run(part: slice) -> Any:
-        model = cox(frame[part], times, "event", names, strata="stratum")
-        return lambda: [
-            model.coefficients,
-            np.sqrt(np.diag(model.variance)),
-            [model.log_likelihood_null, model.log_likelihood],
-        ]
-
-    return run
-
-
-ESTIMATES: dict[str, Callable[[Columns, str], Callable[[slice], Any]]] = {
-    "kaplan_meier": _kaplan_meier,
-    "logrank": _logrank,
-    "incidence": _incidence,
-    "cox": _cox,
-}
-
-
 def _process(command: list[str], *, allowed: float) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, timeout=allowed, check=False)
     if done.returncode:
@@ -198,8 +119,16 @@ def _process(command: list[str], *, allowed: float) -> dict[str, Any]:
 
 def pair(task: str, times: str, against: str | None, *, subjects: int, runs: int) -> dict[str, Any]:
     """Time allpool and, if it is there, R in turn; compare what they computed."""
-    ours = [sys.executable, __file__, "--estimate", task, "--times", times, "--subjects", str(subjects)]
-    theirs = ["Rscript", "--vanilla", str(R_SCRIPT), str(against), times, str(BUILD), str(subjects)]
+    ours = [sys.executable, str(RUN.with_suffix(".py")), task, times, str(BUILD), str(subjects)]
+    theirs = [
+        "Rscript",
+        "--vanilla",
+        str(RUN.with_suffix(".R")),
+        str(against),
+        times,
+        str(BUILD),
+        str(subjects),
+    ]
     here, there = [], []
     for _ in range(runs):
         here.append(_process(ours, allowed=TASKS[task].seconds_allowed))
@@ -280,23 +209,18 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def section(report: dict[str, Any]) -> str:
     """Return the section of docs/benchmarks.md between its marks."""
-    version = report["r_version"] or "absent: not run"
-    text = (
-        f"`make bench-survival` times each estimator on {report['subjects']:,} synthetic subjects beside R's package "
-        f"survival ({version}) on the same columns. The two take turns, each run a process of its own that warms up "
-        f"first; the table has medians of {report['runs']} pairs: seconds of the estimation alone, peak memory of "
-        f"the whole process, columns and libraries included. {report['cores']} cores, load {report['load'][0]:.1f} "
-        f"before and {report['load'][1]:.1f} after (the runs themselves are 1); {report['date']}. Days are whole "
-        "numbers from 0 to 3,650, heavy with ties; continuous times have hardly a tie. The difference is the largest "
-        "over all numbers compared (whole curves with errors, limits and risk sets; observed, expected, chi-square; "
-        "coefficients, errors, log-likelihoods), relative for numbers above 1."
+    text = TEXT.format(
+        **{name: report[name] for name in ("subjects", "runs", "cores", "date")},
+        version=report["r_version"] or "absent: not run",
+        before=report["load"][0],
+        after=report["load"][1],
     )
     notes = [f"- Not run: {title}, since {why}." for title, why in report["left_out"].items()]
     parts = [
         BEGIN,
         "## Survival on a million subjects",
         "",
-        textwrap.fill(text, 138),
+        textwrap.fill(text.strip(), 138),
         "",
         table(report["rows"]),
     ]
@@ -348,7 +272,7 @@ def _has_survival() -> bool:
 
 
 def main() -> None:
-    """Measure, print, and write; or estimate once, when called by a measuring run."""
+    """Measure, print, and write; exit with 1 where a bar is not met."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -356,12 +280,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
-    parser.add_argument("--estimate", choices=list(ESTIMATES), help=argparse.SUPPRESS)
-    parser.add_argument("--times", choices=TIMES, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.estimate:
-        estimate(options.estimate, options.times, options.subjects)
-        return
     generate(options.subjects)
     report = measure(options.tasks, subjects=options.subjects, runs=options.runs)
     (BUILD.parent / "survival.json").write_text(json.dumps(report, indent=1) + "\n")

@@ -1,4 +1,4 @@
-# One estimate by R's survival: Rscript survival_speed.R TASK TIMES DIR SUBJECTS
+# One estimate by R's survival: Rscript survival_run.R TASK TIMES DIR SUBJECTS
 # Reads the columns survival_speed.py wrote (little-endian doubles), warms up on the first thousand subjects, times the
 # estimation alone, and writes what is compared to DIR/TASK-TIMES-r.bin. Prints one line of JSON.
 suppressPackageStartupMessages(library(survival))
