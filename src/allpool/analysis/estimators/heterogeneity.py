@@ -14,6 +14,7 @@ from allpool.errors import AnalysisError
 
 METHODS = ("FE", "DL", "PM", "REML", "ML", "EB", "SJ", "HE", "HS")
 MOST_STEPS = 1000
+SETTLED = 1e-14
 # metafor looks for the upper limit of tau2 no further than this, or ten times the estimate
 HIGHEST_TAU2 = 100.0
 
@@ -26,13 +27,20 @@ class Heterogeneity:
     standard_error: float
 
 
-def between_study_variance(y: FloatArray, v: FloatArray, *, method: str) -> Heterogeneity:
-    """Estimate tau2 from estimates `y` and their sampling variances `v` (at least two studies)."""
+def between_study_variance(
+    y: FloatArray, v: FloatArray, *, method: str, design: FloatArray | None = None
+) -> Heterogeneity:
+    """Estimate tau2 from estimates `y` and their sampling variances `v`, more studies than coefficients.
+
+    `design` has a row per study and a column per coefficient of a meta-regression; without one, the
+    studies share one mean.
+    """
     if method == "FE":
         return Heterogeneity(0.0, float("nan"))
+    X = np.ones((y.size, 1)) if design is None else design
     if method in ("ML", "REML", "EB"):
-        return _iterated(y, v, method=method)
-    return _CLOSED[method](y, v)
+        return _iterated(y, v, X, method=method)
+    return _CLOSED[method](y, v, X)
 
 
 def cochran_q(y: FloatArray, v: FloatArray, tau2: float = 0.0) -> float:
@@ -41,10 +49,10 @@ def cochran_q(y: FloatArray, v: FloatArray, tau2: float = 0.0) -> float:
     return float(weight @ (y - (weight @ y) / weight.sum()) ** 2)
 
 
-def typical_variance(v: FloatArray) -> float:
+def typical_variance(v: FloatArray, design: FloatArray | None = None) -> float:
     """Return Higgins and Thompson's (2002) typical sampling variance, to which I2 and H2 compare tau2."""
-    weight = 1 / v
-    return float((v.size - 1) / (weight.sum() - (weight**2).sum() / weight.sum()))
+    X = np.ones((v.size, 1)) if design is None else design
+    return _df(X) / Projection(v, 1 / v, X).trace
 
 
 def q_profile(y: FloatArray, v: FloatArray, *, tau2: float, level: float) -> tuple[float, float]:
@@ -70,108 +78,114 @@ def _root(y: FloatArray, v: FloatArray, *, target: float, farthest: float) -> fl
     return float(brentq(lambda tau2: cochran_q(y, v, tau2) - target, 0.0, farthest, xtol=1e-15, rtol=1e-14))
 
 
-class _Projection:
-    """What the formulas need of P = W - W 1 (1'W1)^-1 1'W for weights w."""
+class Projection:
+    """What the formulas need of P = W - W X (X'WX)^-1 X'W for weights w, by the QR form of sqrt(W) X."""
 
-    def __init__(self, y: FloatArray, w: FloatArray) -> None:
-        total = w.sum()
-        self.trace = float(total - (w**2).sum() / total)
-        self.square = float((w**2).sum() - 2 * (w**3).sum() / total + ((w**2).sum() / total) ** 2)  # tr PP
-        centred = y - (w @ y) / total
-        self.rss = float(w @ centred**2)  # y'Py
-        self.rss_square = float(w**2 @ centred**2)  # y'PPy
+    def __init__(self, y: FloatArray, w: FloatArray, X: FloatArray) -> None:
+        root = np.sqrt(w)
+        Q, R = np.linalg.qr(root[:, None] * X)
+        self.matrix = np.diag(w) - np.outer(root, root) * (Q @ Q.T)
+        self.trace = float(w.sum() - ((root[:, None] * Q) ** 2).sum())
+        self.square = float((self.matrix**2).sum())  # tr PP
+        residual = root * y - Q @ (Q.T @ (root * y))  # sqrt(W) (y - X b)
+        self.rss = float(residual @ residual)  # y'Py
+        self.rss_square = float(w @ residual**2)  # y'PPy
+        self.log_determinant = float(2 * np.log(np.abs(np.diag(R))).sum())  # of X'WX
 
-    @staticmethod
-    def with_variances(w: FloatArray, v: FloatArray) -> tuple[float, float, float]:
+    def with_variances(self, v: FloatArray) -> tuple[float, float, float]:
         """Return tr PV, tr PVPV and tr PVP for the diagonal matrix V of sampling variances."""
-        total = w.sum()
-        P = np.diag(w) - np.outer(w, w) / total
-        PV = P * v
-        return float(np.trace(PV)), float((PV * PV.T).sum()), float((PV * P).sum())
+        PV = self.matrix * v
+        return float(np.trace(PV)), float((PV * PV.T).sum()), float((PV * self.matrix).sum())
 
 
-def _der_simonian_laird(y: FloatArray, v: FloatArray) -> Heterogeneity:
-    p, df = _Projection(y, 1 / v), y.size - 1
+def _der_simonian_laird(y: FloatArray, v: FloatArray, X: FloatArray) -> Heterogeneity:
+    p, df = Projection(y, 1 / v, X), _df(X)
     tau2 = max(0.0, (p.rss - df) / p.trace)
     return Heterogeneity(tau2, float(np.sqrt(2 * df + 4 * tau2 * p.trace + 2 * tau2**2 * p.square) / p.trace))
 
 
-def _hunter_schmidt(y: FloatArray, v: FloatArray) -> Heterogeneity:
+def _hunter_schmidt(y: FloatArray, v: FloatArray, X: FloatArray) -> Heterogeneity:
     w = 1 / v
-    p, df, total = _Projection(y, w), y.size - 1, float(w.sum())
+    p, df, total = Projection(y, w, X), _df(X), float(w.sum())
     tau2 = max(0.0, (p.rss - y.size) / total)
     return Heterogeneity(tau2, float(np.sqrt(2 * df + 4 * tau2 * p.trace + 2 * tau2**2 * p.square) / total))
 
 
-def _hedges(y: FloatArray, v: FloatArray) -> Heterogeneity:
-    df = y.size - 1
-    trace, square, _ = _Projection.with_variances(np.ones_like(v), v)
-    tau2 = max(0.0, (_Projection(y, np.ones_like(v)).rss - trace) / df)
+def _hedges(y: FloatArray, v: FloatArray, X: FloatArray) -> Heterogeneity:
+    p, df = Projection(y, np.ones_like(v), X), _df(X)
+    trace, square, _ = p.with_variances(v)
+    tau2 = max(0.0, (p.rss - trace) / df)
     return Heterogeneity(tau2, float(np.sqrt(2 * square + 4 * tau2 * trace + 2 * tau2**2 * df) / df))
 
 
-def _sidik_jonkman(y: FloatArray, v: FloatArray) -> Heterogeneity:
-    df, crude = y.size - 1, float(y.var())
-    w = 1 / (v + crude)
-    p = _Projection(y, w)
+def _sidik_jonkman(y: FloatArray, v: FloatArray, X: FloatArray) -> Heterogeneity:
+    df, crude = _df(X), float(y.var())
+    p = Projection(y, 1 / (v + crude), X)
     tau2 = crude * p.rss / df
-    _, square, mixed = _Projection.with_variances(w, v)
+    _, square, mixed = p.with_variances(v)
     error = crude / df * np.sqrt(2 * square + 4 * tau2 * mixed + 2 * tau2**2 * p.square)
     return Heterogeneity(tau2, float(error))
 
 
-def _paule_mandel(y: FloatArray, v: FloatArray) -> Heterogeneity:
-    df = y.size - 1
+def _paule_mandel(y: FloatArray, v: FloatArray, X: FloatArray) -> Heterogeneity:
+    def excess(tau2: float) -> float:
+        return Projection(y, 1 / (v + tau2), X).rss - _df(X)
+
     tau2 = 0.0
-    if cochran_q(y, v) > df:
+    if excess(0.0) > 0:
         farthest = max(HIGHEST_TAU2, 10 * float(y.var(ddof=1)))
-        tau2 = _root(y, v, target=df, farthest=farthest)
-    return Heterogeneity(tau2, _empirical_bayes_error(v, tau2))
+        tau2 = float(brentq(excess, 0.0, farthest, xtol=1e-15, rtol=1e-14))
+    return Heterogeneity(tau2, _empirical_bayes_error(v, tau2, X))
 
 
-def _iterated(y: FloatArray, v: FloatArray, *, method: str) -> Heterogeneity:
+def _iterated(y: FloatArray, v: FloatArray, X: FloatArray, *, method: str) -> Heterogeneity:
     """Climb by Fisher scoring from the HE estimate; fall back on 0 where that is likelier (local maxima)."""
     k = y.size
-    tau2 = _hedges(y, v).tau2
+    tau2 = _hedges(y, v, X).tau2
     for _ in range(MOST_STEPS):
         w = 1 / (v + tau2)
-        p = _Projection(y, w)
+        p = Projection(y, w, X)
         if method == "ML":
             step = (p.rss_square - w.sum()) / (w**2).sum()
         elif method == "REML":
             step = (p.rss_square - p.trace) / p.square
         else:
-            step = (p.rss * k / (k - 1) - k) / w.sum()
+            step = (p.rss * k / _df(X) - k) / w.sum()
         following = max(0.0, tau2 + step)
-        settled = abs(following - tau2) <= 1e-14 * (1 + tau2)
+        settled = abs(following - tau2) <= SETTLED * (1 + tau2)
         tau2 = float(following)
         if settled:
             break
     else:
         raise AnalysisError(f"the {method} estimate of tau2 did not converge; use DL or PM")
-    if method != "EB" and _log_likelihood(y, v, 0.0, method) > _log_likelihood(y, v, tau2, method):
+    if method != "EB" and _log_likelihood(y, v, X, 0.0, method) > _log_likelihood(y, v, X, tau2, method):
         tau2 = 0.0
     w = 1 / (v + tau2)
     if method == "ML":
         return Heterogeneity(tau2, float(np.sqrt(2 / (w**2).sum())))
     if method == "REML":
-        return Heterogeneity(tau2, float(np.sqrt(2 / _Projection(y, w).square)))
-    return Heterogeneity(tau2, _empirical_bayes_error(v, tau2))
+        return Heterogeneity(tau2, float(np.sqrt(2 / Projection(y, w, X).square)))
+    return Heterogeneity(tau2, _empirical_bayes_error(v, tau2, X))
 
 
-def _log_likelihood(y: FloatArray, v: FloatArray, tau2: float, method: str) -> float:
+def _log_likelihood(y: FloatArray, v: FloatArray, X: FloatArray, tau2: float, method: str) -> float:
     """Return the log-likelihood at tau2, but for a constant."""
     w = 1 / (v + tau2)
-    value = 0.5 * np.log(w).sum() - 0.5 * cochran_q(y, v, tau2)
-    return float(value - 0.5 * np.log(w.sum()) if method == "REML" else value)
+    p = Projection(y, w, X)
+    value = 0.5 * float(np.log(w).sum()) - 0.5 * p.rss
+    return value - 0.5 * p.log_determinant if method == "REML" else value
 
 
-def _empirical_bayes_error(v: FloatArray, tau2: float) -> float:
-    k = v.size
-    return float(np.sqrt(2 * k**2 / (k - 1)) / (1 / (v + tau2)).sum())
+def _empirical_bayes_error(v: FloatArray, tau2: float, X: FloatArray) -> float:
+    return float(np.sqrt(2 * v.size**2 / _df(X)) / (1 / (v + tau2)).sum())
 
 
-_CLOSED: dict[str, Callable[[FloatArray, FloatArray], Heterogeneity]] = {
+def _df(X: FloatArray) -> int:
+    studies, coefficients = X.shape
+    return int(studies - coefficients)
+
+
+_CLOSED: dict[str, Callable[[FloatArray, FloatArray, FloatArray], Heterogeneity]] = {
     "DL": _der_simonian_laird,
     "HS": _hunter_schmidt,
     "HE": _hedges,
