@@ -1,4 +1,4 @@
-"""Synthesis of study estimates under the names the documentation promises; each lives in a module of its own."""
+"""Synthesis of study estimates under the names the documentation promises, each from its own module."""
 
 from __future__ import annotations
 

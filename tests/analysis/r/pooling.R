@@ -1,6 +1,6 @@
 # Writes pooling.json, to which test_pooling_against_r.py compares: Rscript pooling.R > pooling.json
-# R 4.2.2; metafor 3.8-1 (GPL), lme4 1.1-31, survival 3.5-3. Data: metafor's dat.bcg and R's kidney, cgd0-free
-# example data made below by a formula, so that the file is self-contained.
+# R 4.2.2; metafor 3.8-1 (GPL), lme4 1.1-31, survival 3.5-3. Data: metafor's dat.bcg, and patients
+# of five studies drawn below (synthetic); the file holds the data it was computed on.
 suppressMessages({library(metafor); library(lme4); library(survival); library(jsonlite)})
 out <- list(`_software` = list(R = R.version.string, metafor = "3.8-1", lme4 = as.character(packageVersion("lme4")),
                                survival = as.character(packageVersion("survival"))))

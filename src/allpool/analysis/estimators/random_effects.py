@@ -152,6 +152,7 @@ def wald_interval(
 def prediction_interval(
     estimate: float, spread: float, *, k: int, test: str, level: float, prediction: str
 ) -> tuple[float, float]:
+    """Return the limits expected to hold a new study's true effect, `spread` its standard deviation."""
     if prediction == "metafor":
         lower, upper, _ = wald_interval(estimate, spread, df=None if test == "z" else k - 1, level=level)
     elif k < 3:
@@ -162,4 +163,5 @@ def prediction_interval(
 
 
 def shares(weight: FloatArray) -> tuple[float, ...]:
+    """Return the studies' weights in percent of their sum."""
     return tuple(float(share) for share in 100 * weight / weight.sum())
