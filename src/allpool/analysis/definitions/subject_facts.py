@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from allpool.analysis.definitions.forms import Name, Window
 from allpool.mappings.dictionary import Frozen, Many
 
-VALUE = "value"
+VALUE, DAYS_SINCE = "value", "days_since"
 Table = Literal["observation", "medication_administration", "procedure", "condition", "adverse_event"]
 
 
@@ -44,11 +44,21 @@ class RowsFact(Fact):
     """Column -> codes or words that keep the row out; `true` for a boolean column."""
     window: Window | None = None
     of: str = VALUE
-    """A column; `value` is an observation's value whatever its type, and an adverse event's grade."""
+    """A column; `value` is an observation's value whatever its type, and an adverse event's grade;
+    `days_since` is the row's time in days after the moment that the window counts from.
+    """
     at_least: float | None = None
     below: float | None = None
     """Bounds on `of`: a row outside, or without a number, does not count."""
     take: Literal["any", "count", "distinct", "first", "last", "least", "most"]
+
+    @model_validator(mode="after")
+    def _whole(self) -> RowsFact:
+        if self.of == DAYS_SINCE and (self.window is None or self.window.since is None):
+            raise ValueError("`days_since` needs a window that says since when")
+        if self.of == DAYS_SINCE and (self.at_least is not None or self.below is not None):
+            raise ValueError("`days_since` is bounded by the window's `days`")
+        return self
 
 
 class IntervalFact(Fact):

@@ -8,7 +8,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from allpool.analysis.definitions.forms import Window
-from allpool.analysis.definitions.subject_facts import VALUE, RowsFact
+from allpool.analysis.definitions.subject_facts import DAYS_SINCE, VALUE, RowsFact
 from allpool.analysis.derivation.tables import read
 from allpool.analysis.derivation.timeline import CALENDAR, HALF, Timeline
 from allpool.models import Base
@@ -34,7 +34,7 @@ def read_rows(
     wanted = {"id", "subject_id", "data_element", *time}
     wanted |= {name for name in ("timepoint", "course_number") if name in own.c}
     for fact in facts:
-        wanted |= {*fact.where, *fact.unless, *((fact.of,) if fact.of != VALUE else ())}
+        wanted |= {*fact.where, *fact.unless, *((fact.of,) if fact.of not in (VALUE, DAYS_SINCE) else ())}
     if table == "observation":
         wanted |= {*NUMBERS, *TEXTS, "value_boolean"}
     if table == "adverse_event":
@@ -83,6 +83,8 @@ def from_rows(
         frame = placed(frame, fact.window, timeline)
         lost = frame.filter(pl.col("inside").is_null()).select("usubjid").unique()
         frame = frame.filter(pl.col("inside").fill_null(False))
+        if fact.of == DAYS_SINCE:
+            frame = frame.with_columns(pl.col("since").alias("number"))
     chosen = _taken(frame, fact)
     counts = fact.take in ("any", "count", "distinct")
     none = _none(fact.take) if counts else (None, None)
@@ -127,14 +129,14 @@ def _word(column: str) -> pl.Expr:
 
 def _valued(frame: pl.DataFrame, fact: RowsFact) -> pl.DataFrame:
     """Add `number` and `text`: what `of` says of each row."""
-    if fact.of != VALUE:
+    if fact.of not in (VALUE, DAYS_SINCE):
         numeric = frame.schema[fact.of].is_numeric()
         number = pl.col(fact.of).cast(pl.Float64) if numeric else pl.lit(None, dtype=pl.Float64)
         text = pl.lit(None, dtype=pl.String) if numeric else _word(fact.of)
-    elif fact.table == "observation":
+    elif fact.table == "observation" and fact.of == VALUE:
         number = pl.coalesce(*(pl.col(name).cast(pl.Float64) for name in NUMBERS))
         text = pl.coalesce(*(pl.col(name) for name in TEXTS), _word("value_boolean"))
-    elif fact.table == "adverse_event":
+    elif fact.table == "adverse_event" and fact.of == VALUE:
         number, text = pl.col("grade").cast(pl.Float64), pl.lit(None, dtype=pl.String)
     else:
         number, text = pl.lit(None, dtype=pl.Float64), pl.lit(None, dtype=pl.String)
@@ -184,7 +186,7 @@ def _by_date(frame: pl.DataFrame, *, last: bool) -> pl.DataFrame:
 
 
 def placed(frame: pl.DataFrame, window: Window, timeline: Timeline) -> pl.DataFrame:
-    """Add `inside`: whether each row lies in the window, null where nothing places it (see `Window`)."""
+    """Add `since`, days after the window's moment, and `inside`, null where nothing places a row."""
     origin = window.since or "first_dose"
     origins = timeline.of(origin).select(
         "usubjid",
@@ -203,7 +205,8 @@ def placed(frame: pl.DataFrame, window: Window, timeline: Timeline) -> pl.DataFr
     if window.courses:
         by_course = visit.is_null() & course.is_not_null()
         chain = chain.when(by_course).then(course.is_in(window.courses))  # type: ignore[assignment]
-    return frame.with_columns(chain.when(visit.is_not_null()).then(False).otherwise(None).alias("inside"))
+    inside = chain.when(visit.is_not_null()).then(False).otherwise(None)
+    return frame.with_columns(since.alias("since"), inside.alias("inside"))
 
 
 def _marked(frame: pl.DataFrame, who: pl.DataFrame, name: str) -> pl.DataFrame:
