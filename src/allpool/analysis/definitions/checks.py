@@ -17,6 +17,7 @@ from allpool.analysis.definitions.forms import (
 )
 from allpool.analysis.definitions.rules import Graded, Measured, Reported
 from allpool.analysis.definitions.subject_facts import (
+    DAYS_SINCE,
     VALUE,
     AnyFact,
     ComputedFact,
@@ -124,7 +125,7 @@ class Checks:
         """Check a fact's table, columns, element, codes and moments."""
         if isinstance(fact, RowsFact):
             table = Base.metadata.tables[fact.table]
-            named = [*fact.where, *fact.unless, *(() if fact.of == VALUE else (fact.of,))]
+            named = [*fact.where, *fact.unless, *(() if fact.of in (VALUE, DAYS_SINCE) else (fact.of,))]
             for column in named:
                 if column not in table.c:
                     _fail(document, at, f"table {fact.table} has no column '{column}'")
