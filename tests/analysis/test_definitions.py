@@ -132,5 +132,5 @@ def test_a_window_places_something() -> None:
         Window.model_validate({"days": [0, 1]})
     with pytest.raises(ValidationError, match="timepoints, days or courses"):
         Window.model_validate({})
-    with pytest.raises(ValidationError, match="either"):
+    with pytest.raises(ValidationError, match="one of `reported`"):
         ResponseDefinition.model_validate({"label": "x", "source": "y"})

@@ -77,8 +77,12 @@ class Adtte(SubjectLevel, Base):
     aval: Mapped[float | None] = mapped_column(Float)
     """Days from origin to event or censoring; empty where not evaluable, with the reason in `evntdesc`."""
     cnsr: Mapped[int | None] = mapped_column(Integer)
-    """0 = event, 1 = censored (CDISC ADaM BDS-TTE)."""
+    """0 = event, 1 = censored, 2 = a competing event came first; `evntdesc` says which (CDISC ADaM BDS-TTE:
+    0 is an event, any other number another kind of end)."""
     evntdesc: Mapped[str | None] = mapped_column(Text)
+    entry_day: Mapped[float | None] = mapped_column(Float)
+    """Days from origin to the entry under observation, where that is delayed; no ADaM name. Empty: from the
+    origin on."""
     startdt: Mapped[date | None] = mapped_column(Date)
     adt: Mapped[date | None] = mapped_column(Date)
     clock: Mapped[str | None] = mapped_column(String)

@@ -93,10 +93,10 @@ class Checks:
             self._response(document, (*at, "definitions", name), response)
 
     def _response(self, document: Document, at: Location, response: ResponseDefinition) -> None:
-        self.moments_exist(document, at, response.moments)
-        rule = response.rule
+        self.moments_exist(document, (*at, "among"), response.among)
         for window in response.windows:
-            self.codes(document, (*at, "window", "timepoints"), window.timepoints, "timepoint")
+            self.window(document, (*at, "window"), window)
+        rule = response.rule
         if isinstance(rule, Reported):
             self.elements(document, (*at, "reported"), [rule.element])
             table = self.dictionary[rule.element].codes

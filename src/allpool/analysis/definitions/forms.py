@@ -10,9 +10,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from allpool.mappings.dictionary import Frozen, Many, as_tuple
+from allpool.analysis.definitions.rules import Criteria, Graded, Limit, Measured, Reported, Window
+from allpool.mappings.dictionary import Frozen, Many
+
+__all__ = [
+    "Endpoint",
+    "EndpointFile",
+    "Failure",
+    "Moment",
+    "MomentFile",
+    "Name",
+    "Precision",
+    "ResponseDefinition",
+    "ResponseEndpoint",
+    "TimeDefinition",
+    "TimeEndpoint",
+    "Told",
+    "Window",
+]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 Precision = Literal["day", "month", "year"]
@@ -46,6 +63,20 @@ class Moment(Frozen):
     """Only rows of this course, or of no numbered one."""
     unless: str | None = None
     """Boolean column that says that a row is something else (a transplant before this treatment)."""
+    only: str | None = None
+    """Boolean column that must say yes."""
+    where: Mapping[str, Many] = Field(default_factory=dict)
+    """Column -> codes: only rows with one of them."""
+    besides: Mapping[str, Many] = Field(default_factory=dict)
+    """Column -> codes: no row with one of them; a row that does not say stays."""
+    after: str | None = None
+    """Moment that it must come after; one on the same day or before is not this moment."""
+    measured: Measured | None = None
+    """Only measurements that this rule says yes to (their `time` is `effective`)."""
+    counts: tuple[Limit, ...] = ()
+    """Only days on which `element` and the elements of these limits were measured and all limits are met."""
+    days_from: str | None = None
+    """Code of `time_anchor`: where a row has no time, its number is days after that."""
     flag: str | None = None
     """Boolean column that says it happened where no time is known."""
     told: Told | None = None
@@ -63,58 +94,6 @@ class MomentFile(Frozen):
     moments: Mapping[Name, Moment]
 
 
-class Window(Frozen):
-    """Which assessments count: by visit, else by days from a moment, else by course.
-
-    An assessment at a listed visit counts, whatever its date. Another counts if it lies within `days`
-    (bounds included) of `since`; where that cannot be computed, if its course is listed; where it has neither
-    visit, time nor course it cannot be placed, and leaves the answer open.
-    """
-
-    timepoints: Many = ()
-    since: str | None = None
-    days: tuple[float, float] | None = None
-    courses: Annotated[tuple[int, ...], BeforeValidator(as_tuple)] = ()
-
-    @model_validator(mode="after")
-    def _whole(self) -> Window:
-        if (self.since is None) != (self.days is None):
-            raise ValueError("`since` and `days` go together")
-        if self.days is not None and self.days[0] > self.days[1]:
-            raise ValueError("`days` are first and last, in this order")
-        if not (self.timepoints or self.days or self.courses):
-            raise ValueError("a window names timepoints, days or courses")
-        return self
-
-
-class Reported(Frozen):
-    """Response as the centre called it: yes where the code is one of `codes`, no where it is another.
-
-    Codes under `silent` say nothing: such a row is no assessment. Codes under `unclear` say something that
-    may be either (a composite remission, asked whether it was complete): the answer stays open.
-    """
-
-    element: str
-    codes: Many
-    silent: Many = ()
-    unclear: Many = ()
-
-
-class Measured(Frozen):
-    """A measurement held against a threshold, with the sensitivity that makes a negative one worth it."""
-
-    element: Literal["mrd_value"]
-    below: float = Field(gt=0)
-    """Yes is a level below this (a fraction of cells)."""
-    undetectable_only: bool = False
-    """Yes is undetectable only; positive but not quantifiable is no."""
-    sensitivity: float = Field(gt=0)
-    """Least sensitivity (limit of detection) that makes a negative measurement count; a worse or unknown one
-    leaves the answer open.
-    """
-    methods: Many = ()
-
-
 class ResponseDefinition(Frozen):
     """One way to call a response."""
 
@@ -123,23 +102,50 @@ class ResponseDefinition(Frozen):
     """Studies it is meant for; none means any."""
     reported: Reported | None = None
     measured: Measured | None = None
+    graded: Graded | None = None
+    derived: Criteria | None = None
     window: Window | None = None
-    among: str | None = None
-    """Moment that must have happened for a subject to be evaluable."""
+    among: Many = ()
+    """Moments that must all have happened for a subject to be evaluable: the denominator."""
     not_assessed: Literal["missing", "no"] = "missing"
-    """Whether a subject without any assessment is left out or counts as a failure."""
+    """Whether a subject without any assessment is left out or is a failure (not asked where graded)."""
     source: str
     note: str | None = None
 
+    @property
+    def rule(self) -> Reported | Measured | Graded | Criteria:
+        """The one rule that assessments are judged by."""
+        for rule in (self.reported, self.measured, self.graded, self.derived):
+            if rule is not None:
+                return rule
+        raise AssertionError("a definition has a rule")
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """Each moment that the definition names."""
+        since = [window.since for window in self.windows if window.since]
+        return (*self.among, *since)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Each window of the definition."""
+        before = self.measured.before if self.measured else None
+        return tuple(window for window in (self.window, before.window if before else None) if window)
+
     @model_validator(mode="after")
     def _one_rule(self) -> ResponseDefinition:
-        if (self.reported is None) == (self.measured is None):
-            raise ValueError("a response is either `reported` or `measured`")
+        rules = (self.reported, self.measured, self.graded, self.derived)
+        if sum(rule is not None for rule in rules) != 1:
+            raise ValueError("a response is one of `reported`, `measured`, `graded` and `derived`")
+        if self.graded is not None and self.not_assessed == "no":
+            raise ValueError(
+                "`not_assessed` is not asked of adverse events: none recorded is no where collected"
+            )
         return self
 
 
 class Failure(Frozen):
-    """A treatment failure counted as an event at the origin itself (time 0).
+    """A treatment failure counted as an event.
 
     It counts for who has a `moment` but not the moment `unless` (not within `by_day` days of the origin).
     """
@@ -147,6 +153,10 @@ class Failure(Frozen):
     moment: str
     unless: str
     by_day: float | None = None
+    at: Literal["origin", "assessment"] = "origin"
+    """When it counts: on the first day (time 0), or on the day of `moment` (of a success that came too late
+    without a failed assessment before: on `by_day`).
+    """
 
 
 class TimeDefinition(Frozen):
@@ -156,9 +166,18 @@ class TimeDefinition(Frozen):
     studies: Many = ()
     origin: str
     events: Many
+    competing: Many = ()
+    """Moments that keep the events from happening; whichever comes first counts. On one day the one named
+    first counts, events before competing ones, and a terminal moment (death) last.
+    """
     censoring: Many
     """Moments at which the subject was last known free of events; the latest counts."""
-    among: str | None = None
+    entry: str | None = None
+    """Moment from which the subject is under observation: where it lies after the origin, entry is delayed
+    (adtte.entry_day), and who had an event before is not evaluable.
+    """
+    among: Many = ()
+    """Moments that must all have happened for a subject to be evaluable."""
     failure: Failure | None = None
     assessed: str | None = None
     """Moment without which a subject free of events is not evaluable (response never assessed)."""
@@ -168,6 +187,20 @@ class TimeDefinition(Frozen):
     """
     source: str
     note: str | None = None
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """Each moment that the definition names."""
+        failure = (self.failure.moment, self.failure.unless) if self.failure else ()
+        optional = tuple(name for name in (self.entry, self.assessed) if name)
+        named = (self.origin, *self.events, *self.competing, *self.censoring)
+        return (*named, *optional, *self.among, *failure)
+
+    @model_validator(mode="after")
+    def _apart(self) -> TimeDefinition:
+        if both := set(self.events) & set(self.competing):
+            raise ValueError(f"{', '.join(sorted(both))}: either an event or a competing one")
+        return self
 
 
 class ResponseEndpoint(Frozen):

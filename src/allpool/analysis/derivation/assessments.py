@@ -1,24 +1,20 @@
-"""Assessments: each response or MRD measurement gets a verdict, and each subject an answer."""
+"""Assessments: each is judged by a definition's rule and placed in time, and each subject gets an answer."""
 
 from __future__ import annotations
 
 import polars as pl
 from sqlalchemy import Connection
 
-from allpool.analysis.definitions.forms import Measured, Reported, ResponseDefinition, Window
-from allpool.analysis.derivation.tables import read
-from allpool.analysis.derivation.timeline import CALENDAR, HALF, Timeline
+from allpool.analysis.definitions.forms import ResponseDefinition
+from allpool.analysis.definitions.rules import Before, Measured, Reported, Window
+from allpool.analysis.derivation.intervals import Intervals, waits
+from allpool.analysis.derivation.measurements import NOT_BELOW
+from allpool.analysis.derivation.tables import TIME, clocked, read
+from allpool.analysis.derivation.timeline import HALF, Timeline
 
-TIME = ("effective_date", "effective_precision", "effective_offset_days", "effective_anchor")
-MRD = "mrd_value"
-QUALIFIERS = {"mrd_lod": "lod", "mrd_lloq": "lloq", "mrd_threshold_used": "threshold"}
-# Codes of the code table mrd_category.
-UNDETECTABLE, BELOW_RANGE, QUANTIFIABLE, NOT_EVALUABLE = (
-    "undetectable",
-    "positive_not_quantifiable",
-    "quantifiable",
-    "not_evaluable",
-)
+# What settles a subject's answer, the strongest first. Where a rule has a better response to fall short of,
+# what is open may be that better one, and outweighs a yes.
+BETTER, MAYBE_BETTER, YES, OPEN, NO = range(5)
 
 
 def read_responses(connection: Connection, subjects: pl.DataFrame, elements: set[str]) -> pl.DataFrame:
@@ -26,135 +22,10 @@ def read_responses(connection: Connection, subjects: pl.DataFrame, elements: set
     columns = ["id", "subject_id", "data_element", "value_concept", "timepoint", "course_number", *TIME]
     frame = read(connection, "observation", columns, elements=elements)
     frame = frame.rename({"subject_id": "patient_id", "id": "srcid", "course_number": "course"})
-    return _clocked(frame.join(subjects, on="patient_id")).rename({"value_concept": "code"})
+    return clocked(frame.join(subjects, on="patient_id")).rename({"value_concept": "code"})
 
 
-def read_measurements(connection: Connection, subjects: pl.DataFrame) -> pl.DataFrame:
-    """Return MRD measurements with what qualifies them, one row each.
-
-    usubjid, srcid, timepoint, course, method, specimen, level (a fraction of cells), comparator, category,
-    lod, lloq, threshold, clock, day, coarse.
-    """
-    columns = [
-        *("id", "subject_id", "timepoint", "course_number", "method", "specimen_id"),
-        *("value_quantity", "value_quantity_comparator", "interpretation", *TIME),
-    ]
-    frame = read(connection, "observation", columns, elements=[MRD])
-    parts = read(
-        connection,
-        "observation_component",
-        ["observation_id", "data_element", "value_quantity"],
-        elements=QUALIFIERS,
-    )
-    for element, name in QUALIFIERS.items():
-        one = parts.filter(pl.col("data_element") == element).sort("observation_id", "value_quantity")
-        one = one.unique("observation_id", keep="last", maintain_order=True)
-        frame = frame.join(
-            one.select(pl.col("observation_id").alias("id"), pl.col("value_quantity").alias(name)),
-            on="id",
-            how="left",
-        )
-    specimens = read(connection, "specimen", ["id", "data_element"])
-    frame = frame.join(
-        specimens.select(pl.col("id").alias("specimen_id"), pl.col("data_element").alias("specimen")),
-        on="specimen_id",
-        how="left",
-    ).rename(
-        {
-            "subject_id": "patient_id",
-            "id": "srcid",
-            "course_number": "course",
-            "value_quantity": "level",
-            "value_quantity_comparator": "comparator",
-            "interpretation": "category",
-        }
-    )
-    return _clocked(frame.join(subjects, on="patient_id"))
-
-
-def answers(
-    subjects: pl.DataFrame,
-    assessments: pl.DataFrame,
-    definition: ResponseDefinition,
-    *,
-    timeline: Timeline,
-    waiting: pl.DataFrame,
-    anchors: dict[str, str | None],
-    titles: dict[str, str],
-) -> pl.DataFrame:
-    """Return one row per subject: usubjid, avalc (Y, N or empty), reason, ady, srcdom, srcid.
-
-    `assessments` are those of `read_responses` or `read_measurements`; `waiting` are the subjects with a
-    cell of them in quarantine; `anchors` and `titles` are those of the moments. One assessment that says yes
-    settles it; a no stands only where nothing is open.
-    """
-    judged = _placed(
-        _verdicts(assessments, definition), definition.window, timeline=timeline, anchors=anchors
-    )
-    subject = judged.group_by("usubjid").agg(
-        pl.col("rank").min().alias("rank"),
-        pl.col("open").filter(pl.col("open").is_not_null()).sort().first().alias("open"),
-    )
-    best = (
-        judged.sort("usubjid", "rank", "ady", "srcid", nulls_last=True)
-        .unique("usubjid", keep="first", maintain_order=True)
-        .select("usubjid", "ady", "srcid", "verdict")
-    )
-    frame = subjects.select("usubjid", "sends").sort("usubjid")
-    frame = frame.join(subject, on="usubjid", how="left", maintain_order="left")
-    frame = frame.join(best, on="usubjid", how="left", maintain_order="left")
-    frame = frame.join(
-        waiting.with_columns(pl.lit(True).alias("waiting")), on="usubjid", how="left", maintain_order="left"
-    ).with_columns(pl.col("waiting").fill_null(False))
-    reason = _reasons(definition, titles)
-    if definition.among:
-        state = timeline.state(definition.among).select("usubjid", pl.col("happened"))
-        frame = frame.join(state, on="usubjid", how="left", maintain_order="left").with_columns(
-            pl.col("happened").fill_null(False)
-        )
-    else:
-        frame = frame.with_columns(pl.lit(True).alias("happened"))
-    frame = frame.with_columns(reason.alias("reason"))
-    evaluable = pl.col("reason").is_null()
-    return frame.select(
-        "usubjid",
-        pl.when(evaluable).then(pl.col("verdict").fill_null("N")).alias("avalc"),
-        "reason",
-        pl.when(evaluable).then(pl.col("ady")).alias("ady"),
-        pl.when(evaluable & pl.col("srcid").is_not_null()).then(pl.lit("observation")).alias("srcdom"),
-        pl.when(evaluable).then(pl.col("srcid")).alias("srcid"),
-    )
-
-
-def _clocked(frame: pl.DataFrame) -> pl.DataFrame:
-    """Replace the partial date by clock, day and coarse, as on the timeline."""
-    date, precision, offset, anchor = (pl.col(name) for name in TIME)
-    return frame.with_columns(
-        pl.when(date.is_not_null())
-        .then(pl.lit(CALENDAR))
-        .when(offset.is_not_null())
-        .then(anchor)
-        .alias("clock"),
-        pl.when(date.is_not_null()).then(date.cast(pl.Int32).cast(pl.Float64)).otherwise(offset).alias("day"),
-        pl.when(date.is_not_null() & (precision == "month"))
-        .then(1)
-        .when(date.is_not_null() & (precision == "year"))
-        .then(2)
-        .otherwise(0)
-        .cast(pl.Int8)
-        .alias("coarse"),
-    ).drop(TIME)
-
-
-def _verdicts(frame: pl.DataFrame, definition: ResponseDefinition) -> pl.DataFrame:
-    if definition.reported is not None:
-        return _reported(frame, definition.reported)
-    if definition.measured is None:
-        raise AssertionError("a definition is reported or measured")
-    return _measured(frame, definition.measured)
-
-
-def _reported(frame: pl.DataFrame, rule: Reported) -> pl.DataFrame:
+def judged_reports(frame: pl.DataFrame, rule: Reported) -> pl.DataFrame:
     """Add verdict (Y, N) and open (why there is none): a code that the table knows is an assessment."""
     unclear = pl.col("code").is_in(rule.unclear).fill_null(False)
     told = pl.col("code").is_not_null() & ~unclear
@@ -167,68 +38,65 @@ def _reported(frame: pl.DataFrame, rule: Reported) -> pl.DataFrame:
         .when(unclear)
         .then(pl.concat_str(pl.lit("reported as "), pl.col("code"), pl.lit(", which may be either")))
         .alias("open"),
+        pl.lit("observation").alias("srcdom"),
     )
 
 
-def _measured(frame: pl.DataFrame, rule: Measured) -> pl.DataFrame:
-    """Judge each measurement against the threshold, with what its assay can see.
+def answers(
+    judged: pl.DataFrame,
+    definition: ResponseDefinition,
+    *,
+    intervals: Intervals,
+    timeline: Timeline,
+    waiting: pl.DataFrame,
+    sending: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return one row per subject: usubjid, avalc (Y, N or empty), reason, ady, srcdom, srcid.
 
-    A level as a number is below or not. `<x` is below if x is not above the threshold, `>x` not below if x
-    is not under it. Undetectable counts if the limit of detection reaches the sensitivity asked; positive
-    below the quantitative range if that range (or else the limit of detection) starts no higher than the
-    threshold; quantifiable without a number is not below if the range starts no lower. Anything else stays
-    open.
+    `judged` are assessments with verdict and open; `waiting` are the subjects with a cell of them in
+    quarantine, `sending` those whose study or centre sends such assessments. One assessment that says yes
+    settles it; a no stands only where nothing is open.
     """
-    level, compare, category = pl.col("level"), pl.col("comparator"), pl.col("category")
-    number = level.is_not_null() & compare.is_null() & (level > 0)
-    none = (category == UNDETECTABLE) | (category.is_null() & (level == 0) & compare.is_null())
-    sees = pl.col("lod") <= rule.sensitivity
-    bound = pl.coalesce("lloq", "lod")
-    limit = rule.below
-    less = compare.is_in(["<", "<="])
-    more = compare.is_in([">", ">="])
-    yes, no = pl.lit("Y"), pl.lit("N")
-    below = no if rule.undetectable_only else yes
-    verdict = (
-        pl.when(category == NOT_EVALUABLE)
-        .then(None)
-        .when(none)
-        .then(pl.when(sees).then(yes))
-        .when(category == BELOW_RANGE)
-        .then(no if rule.undetectable_only else pl.when(sees & (bound <= limit)).then(yes))
-        .when(number)
-        .then(pl.when(level < limit).then(below).otherwise(no))
-        .when(more & (level >= limit))
-        .then(no)
-        .when(less & category.is_null() & ((compare == "<") & (level <= limit) | (level < limit)))
-        .then(pl.when(pl.lit(rule.undetectable_only)).then(None).otherwise(yes))
-        .when((category == QUANTIFIABLE) & (pl.lit(rule.undetectable_only) | (bound >= limit)))
-        .then(no)
+    placed = _ranked(_placed(judged, definition.window, intervals, timeline), definition)
+    subject = placed.group_by("usubjid").agg(
+        pl.col("rank").min().alias("rank"),
+        pl.col("open").filter(pl.col("open").is_not_null()).sort().first().alias("open"),
     )
-    judged = frame.with_columns(verdict.alias("verdict"))
-    why = (
-        pl.when(pl.col("verdict").is_not_null())
-        .then(None)
-        .when(category == NOT_EVALUABLE)
-        .then(pl.lit("MRD not evaluable, as the laboratory says"))
-        .when((none | (category == BELOW_RANGE)) & pl.col("lod").is_null())
-        .then(pl.lit("MRD negative without a stated sensitivity"))
-        .when(none | (category == BELOW_RANGE))
-        .then(pl.lit(f"MRD negative by an assay that does not reach {rule.sensitivity:g}"))
-        .otherwise(pl.lit(f"an MRD level that cannot be placed against {rule.below:g}"))
+    best = (
+        placed.sort("usubjid", "rank", "weight", "ady", "srcid", nulls_last=True)
+        .unique("usubjid", keep="first", maintain_order=True)
+        .select("usubjid", "ady", "srcdom", "srcid", "verdict")
     )
-    judged = judged.with_columns(why.alias("open"))
-    if not rule.methods:
-        return judged
-    return judged.filter(pl.col("method").is_in(rule.methods))
+    frame = intervals.subjects
+    for part in (
+        subject,
+        best,
+        waiting.with_columns(pl.lit(True).alias("waits")),
+        sending.with_columns(pl.lit(True).alias("sends")),
+        _before(judged, definition, intervals, timeline),
+    ):
+        frame = frame.join(part, on="usubjid", how="left", maintain_order="left")
+    frame = frame.with_columns(pl.col("waits", "sends").fill_null(False))
+    states = [intervals.state(name) for name in dict.fromkeys(definition.among)]
+    frame = pl.concat([frame, *states], how="horizontal")
+    frame = frame.with_columns(_reason(definition, intervals).alias("reason"))
+    evaluable = pl.col("reason").is_null()
+    return frame.select(
+        "usubjid",
+        pl.when(evaluable).then(pl.col("verdict").fill_null("N")).alias("avalc"),
+        "reason",
+        pl.when(evaluable).then(pl.col("ady")).alias("ady"),
+        pl.when(evaluable & pl.col("srcid").is_not_null()).then(pl.col("srcdom")).alias("srcdom"),
+        pl.when(evaluable).then(pl.col("srcid")).alias("srcid"),
+    )
 
 
 def _placed(
-    frame: pl.DataFrame, window: Window | None, *, timeline: Timeline, anchors: dict[str, str | None]
+    frame: pl.DataFrame, window: Window | None, intervals: Intervals, timeline: Timeline
 ) -> pl.DataFrame:
     """Keep assessments inside the window; those that cannot be placed stay, without verdict, as open.
 
-    Adds ady and rank: 0 yes, 1 open, 2 no.
+    Adds ady, days since the moment that the window counts from.
     """
     origin = window.since if window and window.since else "first_dose"
     origins = timeline.of(origin).select(
@@ -237,27 +105,23 @@ def _placed(
         (pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)).alias("origin_day"),
         pl.col("coarse").alias("origin_coarse"),
     )
+    anchor = intervals.moments[origin].anchor or ""
     frame = frame.join(origins, on=["usubjid", "clock"], how="left").with_columns(
-        pl.when(pl.col("clock") == (anchors[origin] or ""))
-        .then(0.0)
-        .otherwise(pl.col("origin_day"))
-        .alias("origin_day")
+        pl.when(pl.col("clock") == anchor).then(0.0).otherwise(pl.col("origin_day")).alias("origin_day")
     )
     sharp = (pl.col("coarse") == 0) & (pl.col("origin_coarse").fill_null(0) == 0)
     frame = frame.with_columns(pl.when(sharp).then(pl.col("day") - pl.col("origin_day")).alias("ady"))
-    if window is not None:
-        inside = _inside(window)
-        frame = frame.with_columns(inside.alias("inside")).filter(pl.col("inside").fill_null(True))
-        lost = pl.col("inside").is_null()
-        frame = frame.with_columns(
-            pl.when(~lost).then(pl.col("verdict")).alias("verdict"),
-            pl.when(lost)
-            .then(pl.lit("an assessment without visit, date or course to place it"))
-            .otherwise("open")
-            .alias("open"),
-        )
-    rank = pl.when(pl.col("verdict") == "Y").then(0).when(pl.col("open").is_not_null()).then(1).otherwise(2)
-    return frame.with_columns(rank.alias("rank"))
+    if window is None:
+        return frame
+    frame = frame.with_columns(_inside(window).alias("inside")).filter(pl.col("inside").fill_null(True))
+    lost = pl.col("inside").is_null()
+    return frame.with_columns(
+        pl.when(~lost).then(pl.col("verdict")).alias("verdict"),
+        pl.when(lost)
+        .then(pl.lit("an assessment without visit, date or course to place it"))
+        .otherwise("open")
+        .alias("open"),
+    )
 
 
 def _inside(window: Window) -> pl.Expr:
@@ -273,21 +137,90 @@ def _inside(window: Window) -> pl.Expr:
     return chain.when(pl.col("timepoint").is_not_null()).then(False).otherwise(None)
 
 
-def _reasons(definition: ResponseDefinition, titles: dict[str, str]) -> pl.Expr:
-    """Return why a subject is not evaluable: the first reason that applies."""
-    yes = pl.col("rank").fill_null(9) == 0
-    among = titles[definition.among] if definition.among else ""
-    chain = (
-        pl.when(~pl.col("happened"))
-        .then(pl.lit(f"not evaluable: no {among}"))
-        .when(yes)
+def _ranked(frame: pl.DataFrame, definition: ResponseDefinition) -> pl.DataFrame:
+    """Add rank (what settles the answer) and weight (which of equal rank counts)."""
+    exclusive = definition.derived is not None and bool(definition.derived.short_of)
+    better = pl.col("better") if "better" in frame.columns else pl.lit(False)
+    weight = pl.col("weight") if "weight" in frame.columns else pl.lit(0.0)
+    return frame.with_columns(
+        pl.when(better)
+        .then(BETTER)
+        .when(pl.col("verdict") == "Y")
+        .then(YES)
+        .when(pl.col("open").is_not_null())
+        .then(MAYBE_BETTER if exclusive else OPEN)
+        .otherwise(NO)
+        .alias("rank"),
+        weight.alias("weight"),
+    )
+
+
+def _before(
+    judged: pl.DataFrame, definition: ResponseDefinition, intervals: Intervals, timeline: Timeline
+) -> pl.DataFrame:
+    """Return usubjid, before (why what was measured before makes a subject not evaluable, else empty)."""
+    rule = definition.measured.before if definition.measured else None
+    if rule is None or definition.measured is None:
+        return intervals.subjects.with_columns(pl.lit(None, dtype=pl.String).alias("before"))
+    frame = _placed(judged.drop("ady", strict=False), rule.window, intervals, timeline)
+    side = pl.when(pl.col("verdict").is_not_null()).then(pl.col("side"))
+    last = (
+        frame.with_columns(side.alias("side"))
+        .sort(
+            "usubjid",
+            pl.col("side").is_null(),
+            -pl.col("ady").fill_null(-float("inf")),
+            pl.col("side") != NOT_BELOW,
+            "srcid",
+        )
+        .unique("usubjid", keep="first", maintain_order=True)
+        .select("usubjid", "side", pl.col("open").alias("before_open"))
+    )
+    known = intervals.subjects.join(last, on="usubjid", how="left", maintain_order="left")
+    return known.select("usubjid", _unsuitable(rule, definition.measured).alias("before"))
+
+
+def _unsuitable(rule: Before, measured: Measured) -> pl.Expr:
+    found, limit = (
+        ("not below", f"{measured.below:g}") if rule.was == "below" else ("below", f"{measured.below:g}")
+    )
+    return (
+        pl.when(pl.col("side") == rule.was)
         .then(None)
-        .when(pl.col("waiting"))
+        .when(pl.col("side").is_not_null())
+        .then(pl.lit(f"not evaluable: MRD was {found} {limit} before"))
+        .when(pl.col("before_open").is_not_null())
+        .then(pl.concat_str(pl.lit("before: "), pl.col("before_open")))
+        .otherwise(pl.lit("no MRD measurement before"))
+    )
+
+
+def _reason(definition: ResponseDefinition, intervals: Intervals) -> pl.Expr:
+    """Return why a subject is not evaluable: the first reason that applies."""
+    rank, absent = pl.col("rank"), pl.col("rank").is_null()
+    settled = rank.is_in([BETTER, YES]).fill_null(False)
+    chain = pl.when(pl.col("before").is_not_null()).then(pl.col("before"))
+    for name in reversed(definition.among):
+        own = intervals.moments[name]
+        rest = chain.otherwise(None)
+        chain = (
+            pl.when(pl.col(f"{name}.waiting"))  # type: ignore[assignment]
+            .then(pl.lit(waits(own)))
+            .when(~pl.col(f"{name}.happened"))
+            .then(pl.lit(f"not evaluable: no {own.title}"))
+            .when(rest.is_not_null())
+            .then(rest)
+        )
+    chain = (
+        chain.when(settled)  # type: ignore[assignment]
+        .then(None)
+        .when(pl.col("waits"))
         .then(pl.lit("a cell of the assessment waits in quarantine"))
         .when(pl.col("open").is_not_null())
         .then(pl.col("open"))
     )
-    absent = pl.col("rank").is_null()
+    if definition.graded is not None:
+        return chain.when(~pl.col("sends")).then(pl.lit("not collected: the centre sends no adverse events"))
     if definition.not_assessed == "missing":
         return chain.when(absent).then(pl.lit("not assessed")).otherwise(None)
     silent = absent & ~pl.col("sends")

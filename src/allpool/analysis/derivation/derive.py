@@ -9,22 +9,17 @@ import polars as pl
 from sqlalchemy import Connection, Engine
 
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
-from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
-from allpool.analysis.derivation.assessments import (
-    MRD,
-    QUALIFIERS,
-    answers,
-    read_measurements,
-    read_responses,
-)
+from allpool.analysis.definitions.forms import TimeEndpoint
 from allpool.analysis.derivation.facts import derive_facts
+from allpool.analysis.derivation.intervals import Intervals
+from allpool.analysis.derivation.judged_moments import judged_moments
+from allpool.analysis.derivation.measurements import read_measurements
+from allpool.analysis.derivation.responses import response_rows
 from allpool.analysis.derivation.subject_level import read_subjects, subject_level
-from allpool.analysis.derivation.tables import read, replace
+from allpool.analysis.derivation.tables import CALENDAR, read, replace
 from allpool.analysis.derivation.time_to_event import times_to_event
-from allpool.analysis.derivation.timeline import CALENDAR, Timeline, build_timeline, read_waiting, waiting_for
-from allpool.mappings.dictionary import Dictionary, load_dictionary
-
-MRD_ELEMENTS = (MRD, "mrd_category", *QUALIFIERS)
+from allpool.analysis.derivation.timeline import Timeline, build_timeline, read_waiting
+from allpool.mappings.dictionary import load_dictionary
 
 
 @dataclass(frozen=True)
@@ -51,23 +46,28 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
     subjects = read_subjects(connection)
     who = subjects.select("usubjid", "patient_id")
     entries = read_waiting(connection, who)
-    timeline = build_timeline(connection, who, catalogue.moments, entries=entries, dictionary=dictionary)
     measurements = read_measurements(connection, who)
+    judged = judged_moments(connection, who, catalogue.moments, measurements=measurements)
+    timeline = build_timeline(
+        connection, who, catalogue.moments, entries=entries, dictionary=dictionary, judged=judged
+    )
+    intervals = Intervals(subjects, timeline, catalogue.moments)
     level = subjects.select("studyid", "siteid", "usubjid")
     return {
         "adsl": subject_level(
             connection, subjects, timeline=timeline, baseline=catalogue.baseline, dictionary=dictionary
         ),
-        "adrs": _responses(
+        "adrs": response_rows(
             connection,
             subjects,
+            intervals=intervals,
             timeline=timeline,
             measurements=measurements,
             entries=entries,
             catalogue=catalogue,
             dictionary=dictionary,
         ),
-        "adtte": _times(level, timeline=timeline, catalogue=catalogue),
+        "adtte": _times(level, intervals, catalogue),
         "adfact": derive_facts(
             connection,
             subjects,
@@ -81,66 +81,14 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
     }
 
 
-def _responses(
-    connection: Connection,
-    subjects: pl.DataFrame,
-    *,
-    timeline: Timeline,
-    measurements: pl.DataFrame,
-    entries: pl.DataFrame,
-    catalogue: Catalogue,
-    dictionary: Dictionary,
-) -> pl.DataFrame:
-    who = subjects.select("usubjid", "patient_id")
-    level = subjects.select("studyid", "siteid", "usubjid")
-    asked = [
-        (endpoint, name, definition)
-        for endpoint in catalogue.endpoints.values()
-        if isinstance(endpoint, ResponseEndpoint)
-        for name, definition in endpoint.definitions.items()
-    ]
-    reported = read_responses(
-        connection, who, {definition.reported.element for *_, definition in asked if definition.reported}
-    )
-    titles = {name: moment.title for name, moment in catalogue.moments.items()}
-    anchors = {name: moment.anchor for name, moment in catalogue.moments.items()}
-    parts = []
-    for endpoint, name, definition in asked:
-        assessments = measurements
-        needs = MRD_ELEMENTS
-        if definition.reported:
-            element = definition.reported.element
-            assessments = reported.filter(pl.col("data_element") == element)
-            needs = (element, "response_assessment_date")
-        sending = assessments.join(level, on="usubjid")["studyid"].unique()
-        own = level.filter(pl.col("studyid").is_in(definition.studies)) if definition.studies else level
-        found = answers(
-            own.with_columns(pl.col("studyid").is_in(sending.implode()).alias("sends")),
-            assessments,
-            definition,
-            timeline=timeline,
-            waiting=waiting_for(entries, needs, dictionary),
-            anchors=anchors,
-            titles=titles,
-        )
-        parts.append(
-            own.join(found, on="usubjid", maintain_order="left").with_columns(
-                pl.lit(endpoint.endpoint).alias("paramcd"),
-                pl.lit(name).alias("definition"),
-                pl.lit(endpoint.version).alias("definition_version"),
-            )
-        )
-    return pl.concat(parts).sort("usubjid", "paramcd", "definition")
-
-
-def _times(level: pl.DataFrame, *, timeline: Timeline, catalogue: Catalogue) -> pl.DataFrame:
+def _times(level: pl.DataFrame, intervals: Intervals, catalogue: Catalogue) -> pl.DataFrame:
     parts = []
     for endpoint in catalogue.endpoints.values():
         if not isinstance(endpoint, TimeEndpoint):
             continue
         for name, definition in endpoint.definitions.items():
+            found = times_to_event(intervals, definition)
             own = level.filter(pl.col("studyid").is_in(definition.studies)) if definition.studies else level
-            found = times_to_event(own, timeline, definition, catalogue.moments)
             parts.append(
                 own.join(found, on="usubjid", maintain_order="left").with_columns(
                     pl.lit(endpoint.endpoint).alias("paramcd"),

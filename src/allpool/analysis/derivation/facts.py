@@ -16,7 +16,8 @@ from allpool.analysis.definitions.subject_facts import (
 )
 from allpool.analysis.derivation.collected import collecting, read_collected
 from allpool.analysis.derivation.fact_rows import WAITS, from_rows, read_rows
-from allpool.analysis.derivation.timeline import CALENDAR, HALF, Timeline, waiting_for
+from allpool.analysis.derivation.tables import CALENDAR
+from allpool.analysis.derivation.timeline import HALF, Timeline, waiting_for
 from allpool.analysis.units import days_per
 from allpool.mappings.dictionary import Dictionary
 

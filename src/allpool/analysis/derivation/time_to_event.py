@@ -2,303 +2,251 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
-from allpool.analysis.definitions.forms import Moment, TimeDefinition
-from allpool.analysis.derivation.timeline import CALENDAR, COARSENESS, HALF, Timeline
+from allpool.analysis.definitions.forms import Failure, Moment, TimeDefinition
+from allpool.analysis.derivation.intervals import PARTS, Intervals, imprecise, waits
+from allpool.analysis.derivation.tables import CALENDAR
+from allpool.analysis.derivation.timeline import COARSENESS
 
-COLUMNS = ("usubjid", "aval", "cnsr", "evntdesc", "startdt", "adt", "clock", "srcdom", "srcid")
+EVENT, CENSORED, COMPETING = 0, 1, 2
+COLUMNS = ("usubjid", "aval", "cnsr", "evntdesc", "entry_day", "startdt", "adt", "clock", "srcdom", "srcid")
+FAILURE = "treatment failure"
+"""Stands beside the names of moments, which hold no blank."""
 
 
-def times_to_event(
-    subjects: pl.DataFrame, timeline: Timeline, definition: TimeDefinition, moments: Mapping[str, Moment]
-) -> pl.DataFrame:
-    """Return one row per subject: usubjid, aval, cnsr, evntdesc, startdt, adt, clock, srcdom, srcid.
+def times_to_event(intervals: Intervals, definition: TimeDefinition) -> pl.DataFrame:
+    """Return one row per subject, with the columns of `COLUMNS`.
 
-    `aval` is days from the origin, `cnsr` 0 for an event and 1 for censoring. Both are empty where the
-    subject is not evaluable; then `evntdesc` says why. Of events on the same day the one named first counts.
+    `aval` is days from the origin, `cnsr` 0 for an event, 1 for censoring, 2 for a competing event. Both are
+    empty where the subject is not evaluable; then `evntdesc` says why. `entry_day` is empty where the subject
+    is under observation from the origin on.
     """
-    question = _Question(timeline, definition, moments)
-    frame = subjects.select("usubjid").sort("usubjid")
-    for part in (question.origin(), question.failure(), question.event(), question.censored()):
-        frame = frame.join(part, on="usubjid", how="left", maintain_order="left")
-    frame = _filled(frame).with_columns(_reason(definition, moments))
-    failed = pl.col("failed") & pl.col("failure_reason").is_null()
+    frame = _side_by_side(intervals, definition)
+    if definition.failure is not None:
+        frame = frame.with_columns(_failure(definition.failure, definition, intervals))
+    frame = frame.with_columns(
+        *_first(definition, intervals.moments), *_last(definition, intervals.moments), _entry(definition)
+    )
+    frame = frame.with_columns(_reason(definition, intervals).alias("reason"))
     answered = pl.col("reason").is_null()
-    event = answered & (failed | pl.col("event_time").is_not_null())
-    censored = answered & ~event
+    failed = pl.col("failed") if _at_origin(definition) else pl.lit(False)
+    happened = failed | pl.col("event.time").is_not_null()
 
     def chosen(part: str) -> pl.Expr:
-        return (
-            pl.when(answered & failed)
-            .then(pl.col(f"failure_{part}"))
-            .when(event)
-            .then(pl.col(f"event_{part}"))
-            .when(censored)
-            .then(pl.col(f"last_{part}"))
-        )
+        chain = pl.when(~answered).then(None)
+        if _at_origin(definition):
+            chain = chain.when(failed).then(pl.col(f"{FAILURE}.{part}"))  # type: ignore[assignment]
+        return chain.when(happened).then(pl.col(f"event.{part}")).otherwise(pl.col(f"last.{part}"))
 
-    clock = chosen("clock")
-    date = pl.when((clock == CALENDAR) & (chosen("coarse") == 0)).then(
-        chosen("day").cast(pl.Int32).cast(pl.Date)
-    )
-    start = pl.when(clock == CALENDAR).then(pl.col("origin_date"))
-    return frame.with_columns(
+    sharp = (chosen("clock") == CALENDAR) & (chosen("coarse") == 0)
+    return frame.select(
+        "usubjid",
         chosen("time").alias("aval"),
-        pl.when(event).then(0).when(censored).then(1).alias("cnsr"),
+        pl.when(~answered)
+        .then(None)
+        .when(failed)
+        .then(EVENT)
+        .when(happened)
+        .then(pl.col("event.cnsr"))
+        .otherwise(CENSORED)
+        .alias("cnsr"),
         pl.coalesce("reason", chosen("title")).alias("evntdesc"),
-        start.alias("startdt"),
-        date.alias("adt"),
-        clock.alias("clock"),
+        pl.when(answered & ~failed).then(pl.col("entry_day")).alias("entry_day"),
+        pl.when(chosen("clock") == CALENDAR).then(pl.col("origin_date")).alias("startdt"),
+        pl.when(sharp).then(chosen("day").cast(pl.Int32).cast(pl.Date)).alias("adt"),
+        chosen("clock").alias("clock"),
         chosen("srcdom").alias("srcdom"),
         chosen("srcid").alias("srcid"),
-    ).select(COLUMNS)
-
-
-class _Question:
-    """One definition over one timeline."""
-
-    def __init__(self, timeline: Timeline, definition: TimeDefinition, moments: Mapping[str, Moment]) -> None:
-        self.timeline = timeline
-        self.definition = definition
-        self.moments = moments
-        self.limit = COARSENESS[definition.precision]
-        rows = timeline.of(definition.origin)
-        self.origins = rows.select(
-            "usubjid", "clock", _middle().alias("origin_day"), pl.col("coarse").alias("origin_coarse")
-        )
-
-    def origin(self) -> pl.DataFrame:
-        """Return usubjid, origin_date, origin_coarse, and the states of origin, `among`, `assessed`."""
-        best = (
-            self.origins.with_columns((pl.col("clock") == CALENDAR).alias("calendar"))
-            .group_by("usubjid")
-            .agg(
-                pl.col("origin_coarse").min(),
-                pl.col("origin_day")
-                .filter(pl.col("calendar") & (pl.col("origin_coarse") == 0))
-                .first()
-                .cast(pl.Int32)
-                .cast(pl.Date)
-                .alias("origin_date"),
-            )
-        )
-        frame = _states(best, self.timeline, self.definition.origin, "origin")
-        if self.definition.among:
-            frame = _states(frame, self.timeline, self.definition.among, "among")
-        if self.definition.assessed:
-            frame = _states(frame, self.timeline, self.definition.assessed, "assessed")
-        return frame
-
-    def failure(self) -> pl.DataFrame:
-        """Return usubjid, failed and what stands for it: treatment failure, an event at time 0."""
-        rule = self.definition.failure
-        if rule is None:
-            return pl.DataFrame(schema=_FAILURE)
-        met = self._since(rule.unless)
-        late: pl.Expr = pl.lit(False)
-        if rule.by_day is not None:
-            late = pl.col("time") > rule.by_day
-        response = _states(
-            met.group_by("usubjid").agg(late.all().alias("late")), self.timeline, rule.unless, "unless"
-        )
-        failing = self.timeline.of(rule.moment).sort("usubjid", "clock").unique("usubjid", keep="first")
-        known = _states(failing, self.timeline, rule.moment, "failing")
-        frame = known.join(response, on="usubjid", how="full", coalesce=True).with_columns(
-            pl.col("^(failing|unless)_.*$").fill_null(False), pl.col("late").fill_null(False)
-        )
-        failed = (pl.col("failing_happened") & ~pl.col("unless_happened")) | (
-            pl.col("unless_happened") & pl.col("late")
-        )
-        waits = pl.col("failing_waiting") | pl.col("unless_waiting")
-        title = f"no {self.moments[rule.unless].title}, counted at the origin"
-        return frame.select(
-            "usubjid",
-            failed.alias("failed"),
-            pl.when(waits).then(pl.lit(_waits(self.moments[rule.unless]))).alias("failure_reason"),
-            pl.lit(0.0).alias("failure_time"),
-            pl.lit(None, dtype=pl.String).alias("failure_clock"),
-            pl.lit(None, dtype=pl.Float64).alias("failure_day"),
-            pl.lit(0, dtype=pl.Int8).alias("failure_coarse"),
-            pl.lit(title).alias("failure_title"),
-            pl.col("srcdom").alias("failure_srcdom"),
-            pl.col("srcid").alias("failure_srcid"),
-        )
-
-    def event(self) -> pl.DataFrame:
-        """Return usubjid, the first event (event_*) and the reason why it cannot be told (event_reason)."""
-        parts = []
-        for order, name in enumerate(self.definition.events):
-            moment = self.moments[name]
-            times = self._since(name).with_columns(
-                pl.lit(order).alias("order"), pl.lit(moment.title).alias("title")
-            )
-            parts.append(
-                _states(times, self.timeline, name, "at").with_columns(
-                    pl.lit(order).alias("order"),
-                    pl.lit(moment.title).alias("title"),
-                    self._problem(name).alias("problem"),
-                    pl.lit(moment.terminal).alias("terminal"),
-                )
-            )
-        rows = pl.concat(parts)
-        known = rows.filter(pl.col("time").is_not_null()).sort("usubjid", "time", "order", "clock")
-        first = known.unique("usubjid", keep="first", maintain_order=True).select(
-            "usubjid", *(pl.col(part).alias(f"event_{part}") for part in _PARTS)
-        )
-        problems = (
-            rows.filter(pl.col("problem").is_not_null())
-            .join(first, on="usubjid", how="left")
-            .filter(~(pl.col("terminal") & pl.col("at_undated") & pl.col("event_time").is_not_null()))
-            .sort("usubjid", "order")
-            .unique("usubjid", keep="first", maintain_order=True)
-            .select("usubjid", pl.col("problem").alias("event_reason"))
-        )
-        return first.join(problems, on="usubjid", how="full", coalesce=True)
-
-    def censored(self) -> pl.DataFrame:
-        """Return usubjid, when it was last known free of events (last_*), and why that cannot be told."""
-        parts = []
-        for order, name in enumerate(self.definition.censoring):
-            frame = _states(self._since(name), self.timeline, name, "at")
-            parts.append(
-                frame.with_columns(
-                    pl.lit(order).alias("order"),
-                    pl.lit(self.moments[name].title).alias("title"),
-                    self._problem(name).alias("problem"),
-                )
-            )
-        rows = pl.concat(parts)
-        # of two on the same day the one named first counts
-        latest = (
-            rows.filter(pl.col("time").is_not_null())
-            .sort("usubjid", -pl.col("time"), "order", "clock")
-            .unique("usubjid", keep="first", maintain_order=True)
-            .select("usubjid", *(pl.col(part).alias(f"last_{part}") for part in _PARTS))
-        )
-        problems = (
-            rows.filter(pl.col("problem").is_not_null())
-            .sort("usubjid", "order")
-            .unique("usubjid", keep="first", maintain_order=True)
-            .select("usubjid", pl.col("problem").alias("last_reason"))
-        )
-        return latest.join(problems, on="usubjid", how="full", coalesce=True)
-
-    def _since(self, name: str) -> pl.DataFrame:
-        """Return the times of a moment since the origin, by the sharpest clock that both are known on."""
-        rows = self.timeline.of(name).join(self.origins, on=["usubjid", "clock"], how="left")
-        time = _middle() - pl.col("origin_day")
-        rows = rows.with_columns(
-            time.alias("time"),
-            pl.max_horizontal("coarse", "origin_coarse").alias("coarse"),
-            pl.col("origin_day").is_null().alias("other_clock"),
-        )
-        return (
-            rows.sort("usubjid", "other_clock", "coarse", pl.col("clock") != CALENDAR, "clock")
-            .unique("usubjid", keep="first", maintain_order=True)
-            .select("usubjid", "time", "clock", "day", "coarse", "srcdom", "srcid", "other_clock")
-        )
-
-    def _problem(self, name: str) -> pl.Expr:
-        title = self.moments[name].title
-        origin = self.moments[self.definition.origin].title
-        return (
-            pl.when(pl.col("at_waiting"))
-            .then(pl.lit(_waits(self.moments[name])))
-            .when(
-                pl.col("at_undated")
-                & (pl.lit(self.moments[name].take == "first") | pl.col("clock").is_null())
-            )
-            .then(pl.lit(f"{title}: known to have happened, without a date"))
-            .when(pl.col("coarse") > self.limit)
-            .then(pl.lit(_imprecise(self.moments[name], self.definition)))
-            .when(pl.col("other_clock"))
-            .then(pl.lit(f"{title}: known on another clock than {origin}"))
-            .when(pl.col("time") < 0)
-            .then(pl.lit(f"{title}: before {origin}, which is impossible"))
-        )
-
-
-_PARTS = ("time", "clock", "day", "coarse", "title", "srcdom", "srcid")
-_FAILURE = {
-    "usubjid": pl.String,
-    "failed": pl.Boolean,
-    "failure_reason": pl.String,
-    "failure_time": pl.Float64,
-    "failure_clock": pl.String,
-    "failure_day": pl.Float64,
-    "failure_coarse": pl.Int8,
-    "failure_title": pl.String,
-    "failure_srcdom": pl.String,
-    "failure_srcid": pl.String,
-}
-
-
-def _middle() -> pl.Expr:
-    """Return the day that a date stands for: itself, or the middle of its month or year."""
-    return pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)
-
-
-def _waits(moment: Moment) -> str:
-    return f"{moment.title}: a cell of {' or '.join(moment.elements)} waits in quarantine"
-
-
-def _imprecise(moment: Moment, definition: TimeDefinition) -> str:
-    return f"{moment.title}: the date is less precise than the definition asks ({definition.precision})"
-
-
-def _states(frame: pl.DataFrame, timeline: Timeline, moment: str, prefix: str) -> pl.DataFrame:
-    """Add <prefix>_happened, _undated and _waiting of a moment, and the subjects that only these know."""
-    state = timeline.state(moment).rename(lambda part: part if part == "usubjid" else f"{prefix}_{part}")
-    return frame.join(state, on="usubjid", how="full", coalesce=True).with_columns(
-        pl.col(f"^{prefix}_(happened|undated|waiting)$").fill_null(False)
     )
 
 
-def _filled(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give subjects that nothing is known of a plain no in every flag."""
-    flags = [name for name, kind in frame.schema.items() if kind == pl.Boolean]
-    return frame.with_columns(pl.col(flags).fill_null(False))
+def _side_by_side(intervals: Intervals, definition: TimeDefinition) -> pl.DataFrame:
+    """Lay the origin, the times of each moment that is dated and the states of all side by side."""
+    failure = definition.failure
+    dated = dict.fromkeys((*definition.events, *definition.competing, *definition.censoring))
+    dated |= dict.fromkeys((failure.moment, failure.unless) if failure else ())
+    dated |= dict.fromkeys([definition.entry] if definition.entry else [])
+    parts = [intervals.subjects, intervals.start(definition.origin)]
+    parts += [intervals.since(definition.origin, name) for name in dated]
+    parts += [intervals.state(name) for name in dict.fromkeys(definition.moments)]
+    return pl.concat(parts, how="horizontal")
 
 
-def _reason(definition: TimeDefinition, moments: Mapping[str, Moment]) -> pl.Expr:
+def _at_origin(definition: TimeDefinition) -> bool:
+    return definition.failure is not None and definition.failure.at == "origin"
+
+
+def _failure(failure: Failure, definition: TimeDefinition, intervals: Intervals) -> list[pl.Expr]:
+    """Return failed, failure_reason and the parts of a treatment failure (time 0, or its assessment's)."""
+    moment, unless = failure.moment, failure.unless
+    reached = pl.col(f"{unless}.happened")
+    late: pl.Expr = pl.lit(False)
+    if failure.by_day is not None:
+        late = (pl.col(f"{unless}.time") > failure.by_day).fill_null(False)
+    failed = (pl.col(f"{moment}.happened") & ~reached) | (reached & late)
+    waiting = pl.col(f"{moment}.waiting") | pl.col(f"{unless}.waiting")
+    success = intervals.moments[unless]
+    source = [pl.col(f"{moment}.{part}").alias(f"{FAILURE}.{part}") for part in ("srcdom", "srcid")]
+    failed_named = failed.alias("failed")
+    reason = pl.when(waiting).then(pl.lit(waits(success)))
+    if failure.at == "origin":
+        return [
+            failed_named,
+            reason.alias("failure_reason"),
+            pl.lit(0.0).alias(f"{FAILURE}.time"),
+            pl.lit(None, dtype=pl.String).alias(f"{FAILURE}.clock"),
+            pl.lit(None, dtype=pl.Float64).alias(f"{FAILURE}.day"),
+            pl.lit(0, dtype=pl.Int8).alias(f"{FAILURE}.coarse"),
+            pl.lit(f"no {success.title}, counted at the origin").alias(f"{FAILURE}.title"),
+            *source,
+        ]
+    limit = pl.lit(failure.by_day, dtype=pl.Float64)
+    early = pl.col(f"{moment}.time") <= limit if failure.by_day is not None else pl.lit(True)
+    by_limit = late & ~early.fill_null(False)
+    problem = intervals.problem(definition.origin, moment, definition.precision)
+    return [
+        failed_named,
+        reason.when(failed & ~by_limit).then(problem).alias("failure_reason"),
+        pl.when(by_limit).then(limit).when(failed).then(pl.col(f"{moment}.time")).alias(f"{FAILURE}.time"),
+        *(
+            pl.when(~by_limit).then(pl.col(f"{moment}.{part}")).alias(f"{FAILURE}.{part}")
+            for part in ("clock", "day", "coarse")
+        ),
+        pl.lit(f"no {success.title}, counted at the assessment").alias(f"{FAILURE}.title"),
+        *source,
+    ]
+
+
+def _ordered(definition: TimeDefinition, moments: Mapping[str, Moment]) -> list[tuple[str, int]]:
+    """Return events and competing events with their code, in the order in which they count on one day."""
+    named = [(name, EVENT) for name in definition.events]
+    named += [(name, COMPETING) for name in definition.competing]
+    named.sort(key=lambda item: moments[item[0]].terminal)
+    if definition.failure is not None and definition.failure.at == "assessment":
+        named.insert(0, (FAILURE, EVENT))
+    return named
+
+
+def _first(definition: TimeDefinition, moments: Mapping[str, Moment]) -> list[pl.Expr]:
+    """Return the parts of the first event or competing event (event.*)."""
+    ordered = _ordered(definition, moments)
+    names = [name for name, _ in ordered]
+    first = pl.min_horizontal(pl.col(f"{name}.time") for name in names)
+    parts = [_picked(first, names, part).alias(f"event.{part}") for part in PARTS]
+    title = _labelled(first, {name: _title(name, moments) for name in names})
+    code = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.Int32))
+    for name, cnsr in ordered:
+        code = code.when(pl.col(f"{name}.time") == first).then(pl.lit(cnsr, dtype=pl.Int32))  # type: ignore[assignment]
+    return [*parts, title.alias("event.title"), code.otherwise(None).alias("event.cnsr")]
+
+
+def _last(definition: TimeDefinition, moments: Mapping[str, Moment]) -> list[pl.Expr]:
+    """Return the parts of the moment when the subject was last known free of events (last.*)."""
+    names = list(definition.censoring)
+    last = pl.max_horizontal(pl.col(f"{name}.time") for name in names)
+    parts = [_picked(last, names, part).alias(f"last.{part}") for part in PARTS]
+    return [*parts, _labelled(last, {name: moments[name].title for name in names}).alias("last.title")]
+
+
+def _picked(time: pl.Expr, names: Iterable[str], part: str) -> pl.Expr:
+    """Return a part of the first named moment that lies at `time`."""
+    return pl.coalesce(
+        pl.when(pl.col(f"{name}.time") == time).then(pl.struct(pl.col(f"{name}.{part}").alias("part")))
+        for name in names
+    ).struct.field("part")
+
+
+def _labelled(time: pl.Expr, titles: Mapping[str, str | pl.Expr]) -> pl.Expr:
+    return pl.coalesce(
+        pl.when(pl.col(f"{name}.time") == time).then(pl.lit(title) if isinstance(title, str) else title)
+        for name, title in titles.items()
+    )
+
+
+def _title(name: str, moments: Mapping[str, Moment]) -> str | pl.Expr:
+    return pl.col(f"{FAILURE}.title") if name == FAILURE else moments[name].title
+
+
+def _entry(definition: TimeDefinition) -> pl.Expr:
+    """Return entry_day: days from the origin to the entry under observation, where that lies after it."""
+    if definition.entry is None:
+        return pl.lit(None, dtype=pl.Float64).alias("entry_day")
+    time = pl.col(f"{definition.entry}.time")
+    return pl.when(time > 0).then(time).alias("entry_day")
+
+
+def _reason(definition: TimeDefinition, intervals: Intervals) -> pl.Expr:
     """Return why a subject is not evaluable, the first of the reasons that apply; none where it is."""
-    origin = moments[definition.origin]
+    moments, origin = intervals.moments, intervals.moments[definition.origin]
     reasons: list[tuple[pl.Expr, pl.Expr]] = []
 
     def because(condition: pl.Expr, text: str | pl.Expr) -> None:
         reasons.append((condition, pl.lit(text) if isinstance(text, str) else text))
 
-    if definition.among:
-        among = moments[definition.among]
-        because(pl.col("among_waiting"), _waits(among))
-        because(~pl.col("among_happened"), f"not evaluable: no {among.title}")
-    because(pl.col("failure_reason").is_not_null(), pl.col("failure_reason"))
-    # a failure needs no origin of its own only where the origin is the very success that never came
-    needs_origin = definition.failure is None or definition.failure.unless != definition.origin
-    settled = pl.col("failed") & (pl.col("origin_coarse").is_not_null() if needs_origin else pl.lit(True))
-    because(~settled & pl.col("origin_waiting"), _waits(origin))
-    because(~settled & pl.col("origin_undated"), f"{origin.title}: without a date")
-    because(~settled & pl.col("origin_coarse").is_null(), f"no {origin.title}")
+    for name in definition.among:
+        because(pl.col(f"{name}.waiting"), waits(moments[name]))
+        because(~pl.col(f"{name}.happened"), f"not evaluable: no {moments[name].title}")
+    if definition.failure is not None:
+        because(pl.col("failure_reason").is_not_null(), pl.col("failure_reason"))
+    unsettled = ~_settled(definition)
+    known = pl.col("origin_coarse").is_not_null()
+    because(unsettled & pl.col(f"{definition.origin}.waiting"), waits(origin))
+    because(unsettled & pl.col(f"{definition.origin}.undated"), f"{origin.title}: without a date")
+    because(unsettled & ~known, f"no {origin.title}")
     coarse = pl.col("origin_coarse") > COARSENESS[definition.precision]
-    because(
-        ~settled & coarse,
-        _imprecise(origin, definition),
-    )
-    because(~settled & pl.col("event_reason").is_not_null(), pl.col("event_reason"))
-    open_ = ~settled & pl.col("event_time").is_null()
+    because(unsettled & coarse, imprecise(origin, definition.precision))
+    for name in (*definition.events, *definition.competing):
+        problem = intervals.problem(definition.origin, name, definition.precision)
+        counts = unsettled & problem.is_not_null()
+        if moments[name].terminal:
+            counts &= ~(pl.col(f"{name}.undated") & pl.col("event.time").is_not_null())
+        because(counts, problem)
+    open_ = unsettled & pl.col("event.time").is_null()
     if definition.assessed:
-        because(open_ & ~pl.col("assessed_happened"), f"no {moments[definition.assessed].title}")
-    because(
-        open_ & pl.col("last_time").is_null() & pl.col("last_reason").is_null(), _no_end(definition, moments)
-    )
-    because(open_ & pl.col("last_reason").is_not_null(), pl.col("last_reason"))
+        because(
+            open_ & ~pl.col(f"{definition.assessed}.happened"), f"no {moments[definition.assessed].title}"
+        )
+    ends = [intervals.problem(definition.origin, name, definition.precision) for name in definition.censoring]
+    end = pl.coalesce(ends)
+    because(open_ & pl.col("last.time").is_null() & end.is_null(), _no_end(definition, moments))
+    because(open_ & end.is_not_null(), end)
+    if definition.entry is not None:
+        _entry_reasons(because, definition, intervals, unsettled)
     chain = pl.when(reasons[0][0]).then(reasons[0][1])
     for condition, text in reasons[1:]:
         chain = chain.when(condition).then(text)  # type: ignore[assignment]
-    return chain.otherwise(None).alias("reason")
+    return chain.otherwise(None)
+
+
+def _settled(definition: TimeDefinition) -> pl.Expr:
+    """Whether a failure at time 0 settles the answer, whatever else is known."""
+    if definition.failure is None or definition.failure.at == "assessment":
+        return pl.lit(False)
+    # a failure needs no origin of its own only where the origin is the very success that never came
+    needs_origin = definition.failure.unless != definition.origin
+    return pl.col("failed") & (pl.col("origin_coarse").is_not_null() if needs_origin else pl.lit(True))
+
+
+def _entry_reasons(
+    because: Callable[[pl.Expr, pl.Expr | str], None],
+    definition: TimeDefinition,
+    intervals: Intervals,
+    unsettled: pl.Expr,
+) -> None:
+    """Add the reasons of delayed entry: an entry that cannot be told, and an end before it."""
+    entry = definition.entry or ""
+    problem = intervals.problem(definition.origin, entry, definition.precision)
+    before = pl.col(f"{entry}.time") < 0
+    because(unsettled & problem.is_not_null() & ~before.fill_null(False), problem)
+    end = pl.coalesce("event.time", "last.time")
+    title = intervals.moments[entry].title
+    because(
+        unsettled & (end <= pl.col("entry_day")),
+        f"never at risk: observation ends before {title}, or with it",
+    )
 
 
 def _no_end(definition: TimeDefinition, moments: Mapping[str, Moment]) -> str:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 from sqlalchemy import Connection
 
 from allpool.analysis.definitions.forms import Moment
-from allpool.analysis.derivation.tables import read
+from allpool.analysis.derivation.tables import CALENDAR, read
 from allpool.mappings.dictionary import Dictionary
 
-CALENDAR = "calendar"
 KEY = ("usubjid", "moment")
 COARSENESS: Mapping[str, int] = {"second": 0, "day": 0, "month": 1, "year": 2}
 HALF: Mapping[int, float] = {0: 0.0, 1: 15.0, 2: 182.0}
@@ -39,7 +39,13 @@ class Timeline:
 
     def of(self, *moments: str) -> pl.DataFrame:
         """Return the times of some moments."""
-        return self.times.filter(pl.col("moment").is_in(moments))
+        parts = [self._by_moment[name] for name in moments if name in self._by_moment]
+        return pl.concat(parts) if parts else self.times.clear()
+
+    @cached_property
+    def _by_moment(self) -> Mapping[str, pl.DataFrame]:
+        parts = self.times.partition_by("moment", as_dict=True, maintain_order=True)
+        return {str(name): part for (name,), part in parts.items()}
 
     def state(self, moment: str) -> pl.DataFrame:
         """Return usubjid, happened, undated, waiting for one moment; absent subjects know of none."""
@@ -60,10 +66,17 @@ def build_timeline(
     *,
     entries: pl.DataFrame,
     dictionary: Dictionary,
+    judged: pl.DataFrame | None = None,
 ) -> Timeline:
-    """Read the moments of `subjects` (usubjid, patient_id); `entries` are those of `read_waiting`."""
+    """Read the moments of `subjects` (usubjid, patient_id); `entries` are those of `read_waiting`.
+
+    `judged` are the occurrences of moments that say `measured` or `counts`, in the columns of `times`.
+    """
     rows = pl.concat([_occurrences(connection, subjects, own) for own in _by_source(moments)])
     rows = pl.concat([rows, _told(connection, subjects, moments, dated=rows)])
+    if judged is not None:
+        rows = pl.concat([rows, judged.select(rows.columns)])
+    rows = _in_order(rows, moments)
     times = _with_anchors(_chosen(rows.filter(pl.col("clock").is_not_null()), moments), moments)
     # a moment that others are counted from is day 0 of its clock, also where its own date is missing
     anchors = times.filter(pl.col("srcid").is_null()).select(*KEY)
@@ -81,12 +94,41 @@ def build_timeline(
     return Timeline(times, states.sort(KEY))
 
 
+def middle() -> pl.Expr:
+    """Return the day that a date stands for: itself, or the middle of its month or year."""
+    return pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)
+
+
 def _by_source(moments: Mapping[str, Moment]) -> list[dict[str, Moment]]:
     """Group the moments that one query can answer: those of the same table and the same date."""
     groups: dict[tuple[str, str], dict[str, Moment]] = {}
     for name, moment in moments.items():
-        groups.setdefault((moment.table, moment.time), {})[name] = moment
+        if moment.measured is None and not moment.counts:
+            groups.setdefault((moment.table, moment.time), {})[name] = moment
     return list(groups.values())
+
+
+def _in_order(rows: pl.DataFrame, moments: Mapping[str, Moment]) -> pl.DataFrame:
+    """Leave out what is not `after` the moment that it must come after, or is on its day.
+
+    Where the two are known on different clocks, or one has no date, the row stays, and its time is not told.
+    """
+    late = {name: moment.after for name, moment in moments.items() if moment.after}
+    if not late:
+        return rows
+    free = rows.filter(~pl.col("moment").is_in(list(late)))
+    bounds = _with_anchors(_chosen(free.filter(pl.col("clock").is_not_null()), moments), moments)
+    parts = [free]
+    for name, before in late.items():
+        own = rows.filter(pl.col("moment") == name)
+        first = bounds.filter(pl.col("moment") == before)
+        known = free.filter(pl.col("moment") == before).select("usubjid")
+        known = pl.concat([known, first.select("usubjid")]).unique().with_columns(pl.lit(True).alias("known"))
+        first = first.select("usubjid", "clock", middle().alias("bound"))
+        held = own.join(known, on="usubjid", how="left").join(first, on=["usubjid", "clock"], how="left")
+        later = (middle() > pl.col("bound")).fill_null(True)
+        parts.append(held.filter(pl.col("known").fill_null(False) & later).select(rows.columns))
+    return pl.concat(parts)
 
 
 def _occurrences(
@@ -104,9 +146,13 @@ def _occurrences(
         "value_concept": table == "observation",
         "course_number": table in ("observation", "medication_administration"),
     }
-    flags = sorted({flag for moment in moments.values() for flag in (moment.flag, moment.unless) if flag})
+    flags = {
+        flag for m in moments.values() for flag in (m.flag, m.unless, m.only, *m.where, *m.besides) if flag
+    }
     columns = [name for name, there in extra.items() if there]
-    columns += [*flags, *dict.fromkeys((who, "id")), date, precision, offset, anchor]
+    if any(moment.days_from for moment in moments.values()):
+        columns.append("value_quantity")
+    columns += [*sorted(flags), *dict.fromkeys((who, "id")), date, precision, offset, anchor]
     elements = {moment.element for moment in moments.values() if moment.element}
     frame = read(connection, table, columns, elements=elements or None)
     key = "usubjid" if table == "research_subject" else "patient_id"
@@ -176,13 +222,27 @@ def _of_moment(frame: pl.DataFrame, name: str, moment: Moment) -> pl.DataFrame:
         keep &= pl.col("course_number").is_null() | (pl.col("course_number") == moment.course)
     if moment.unless is not None:
         keep &= ~pl.col(moment.unless).fill_null(False)
+    if moment.only is not None:
+        keep &= pl.col(moment.only).fill_null(False)
+    for column, codes in moment.where.items():
+        keep &= pl.col(column).is_in(codes).fill_null(False)
+    for column, codes in moment.besides.items():
+        keep &= ~pl.col(column).is_in(codes).fill_null(False)
     if moment.table in ("patient", "research_subject"):
         timed = (
             pl.col(f"{moment.time}_date").is_not_null() | pl.col(f"{moment.time}_offset_days").is_not_null()
         )
         keep &= timed | (pl.col(moment.flag) if moment.flag else pl.lit(False)).fill_null(False)
     time = [f"{moment.time}_{part}" for part in ("date", "precision", "offset_days", "anchor")]
-    return frame.filter(keep).select("usubjid", "id", *time, pl.lit(name).alias("moment"))
+    frame = frame.filter(keep)
+    if moment.days_from is not None:
+        date, _, offset, anchor = (pl.col(part) for part in time)
+        counted = date.is_null() & offset.is_null() & pl.col("value_quantity").is_not_null()
+        frame = frame.with_columns(
+            pl.when(counted).then(pl.col("value_quantity")).otherwise(offset).alias(time[2]),
+            pl.when(counted).then(pl.lit(moment.days_from)).otherwise(anchor).alias(time[3]),
+        )
+    return frame.select("usubjid", "id", *time, pl.lit(name).alias("moment"))
 
 
 def _chosen(rows: pl.DataFrame, moments: Mapping[str, Moment]) -> pl.DataFrame:

@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.Column("aval", sa.Float(), nullable=True),
         sa.Column("cnsr", sa.Integer(), nullable=True),
         sa.Column("evntdesc", sa.Text(), nullable=True),
+        sa.Column("entry_day", sa.Float(), nullable=True),
         sa.Column("startdt", sa.Date(), nullable=True),
         sa.Column("adt", sa.Date(), nullable=True),
         sa.Column("clock", sa.String(), nullable=True),

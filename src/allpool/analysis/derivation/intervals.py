@@ -1,0 +1,108 @@
+"""Intervals: the time from one moment to another for every subject, computed once for all definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from allpool.analysis.definitions.forms import Moment, Precision
+from allpool.analysis.derivation.tables import CALENDAR
+from allpool.analysis.derivation.timeline import COARSENESS, Timeline, middle
+
+PARTS = ("time", "clock", "day", "coarse", "srcdom", "srcid")
+STATES = ("happened", "undated", "waiting")
+
+
+class Intervals:
+    """Frames of one row per subject, in the order of `subjects`; columns begin with the moment's name.
+
+    Definitions lay these frames side by side instead of joining tables again and again.
+    """
+
+    def __init__(self, subjects: pl.DataFrame, timeline: Timeline, moments: Mapping[str, Moment]) -> None:
+        self.subjects = subjects.select("usubjid")
+        self.moments = moments
+        self._timeline = timeline
+        self._kept: dict[tuple[str, ...], pl.DataFrame] = {}
+
+    def state(self, moment: str) -> pl.DataFrame:
+        """Return <moment>.happened, .undated and .waiting."""
+        if ("state", moment) not in self._kept:
+            found = self._aligned(self._timeline.state(moment)).select(pl.col(STATES).fill_null(False))
+            self._kept["state", moment] = _named(found, moment)
+        return self._kept["state", moment]
+
+    def start(self, origin: str) -> pl.DataFrame:
+        """Return origin_coarse (of the sharpest date; empty where there is none) and origin_date."""
+        if ("start", origin) not in self._kept:
+            sharp = (pl.col("clock") == CALENDAR) & (pl.col("coarse") == 0)
+            best = (
+                self._timeline.of(origin)
+                .group_by("usubjid")
+                .agg(
+                    pl.col("coarse").min().alias("origin_coarse"),
+                    pl.col("day").filter(sharp).first().cast(pl.Int32).cast(pl.Date).alias("origin_date"),
+                )
+            )
+            self._kept["start", origin] = self._aligned(best).drop("usubjid")
+        return self._kept["start", origin]
+
+    def since(self, origin: str, moment: str) -> pl.DataFrame:
+        """Return <moment>.time (days since the origin) with .clock, .day, .coarse, .srcdom, .srcid.
+
+        The sharpest clock that both are known on counts; `.other_clock` says that there is none.
+        """
+        if ("since", origin, moment) not in self._kept:
+            origins = self._timeline.of(origin).select(
+                "usubjid", "clock", middle().alias("origin_day"), pl.col("coarse").alias("origin_coarse")
+            )
+            rows = self._timeline.of(moment).join(origins, on=["usubjid", "clock"], how="left")
+            best = (
+                rows.with_columns(
+                    (middle() - pl.col("origin_day")).alias("time"),
+                    pl.max_horizontal("coarse", "origin_coarse").alias("coarse"),
+                    pl.col("origin_day").is_null().alias("other_clock"),
+                )
+                .sort("usubjid", "other_clock", "coarse", pl.col("clock") != CALENDAR, "clock")
+                .unique("usubjid", keep="first", maintain_order=True)
+                .select("usubjid", *PARTS, "other_clock")
+            )
+            self._kept["since", origin, moment] = _named(self._aligned(best).drop("usubjid"), moment)
+        return self._kept["since", origin, moment]
+
+    def problem(self, origin: str, moment: str, precision: Precision) -> pl.Expr:
+        """Return why the time of a moment since the origin cannot be told, if it was; else null."""
+        own, title = self.moments[moment], self.moments[moment].title
+        since = self.moments[origin].title
+        part = {name: pl.col(f"{moment}.{name}") for name in (*PARTS, *STATES, "other_clock")}
+        undated = part["undated"] & (pl.lit(own.take == "first") | part["clock"].is_null())
+        return (
+            pl.when(part["waiting"])
+            .then(pl.lit(waits(own)))
+            .when(undated)
+            .then(pl.lit(f"{title}: known to have happened, without a date"))
+            .when(part["coarse"] > COARSENESS[precision])
+            .then(pl.lit(imprecise(own, precision)))
+            .when(part["other_clock"])
+            .then(pl.lit(f"{title}: known on another clock than {since}"))
+            .when(part["time"] < 0)
+            .then(pl.lit(f"{title}: before {since}, which is impossible"))
+        )
+
+    def _aligned(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return self.subjects.join(frame, on="usubjid", how="left", maintain_order="left")
+
+
+def waits(moment: Moment) -> str:
+    """Say that a cell which the moment needs is in quarantine."""
+    return f"{moment.title}: a cell of {' or '.join(moment.elements)} waits in quarantine"
+
+
+def imprecise(moment: Moment, precision: Precision) -> str:
+    """Say that the moment's date is too coarse."""
+    return f"{moment.title}: the date is less precise than the definition asks ({precision})"
+
+
+def _named(frame: pl.DataFrame, moment: str) -> pl.DataFrame:
+    return frame.rename({name: f"{moment}.{name}" for name in frame.columns})
