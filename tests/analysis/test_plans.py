@@ -153,7 +153,7 @@ def test_the_guard_of_time_zero(engine: Engine, night: list[Headline]) -> None:
     assert "immortal time" in refused[0].note
     [p] = rows(engine, "overridden", "logrank_p")
     assert 0 < p.value < 1
-    assert "compared all the same: as printed" in p.note
+    assert "a guard was overridden: as printed" in p.note
 
 
 def test_log_rank_cox_and_synthesis(engine: Engine, night: list[Headline]) -> None:

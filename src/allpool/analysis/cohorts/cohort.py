@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from allpool.analysis.cohorts.membership import DerivedTables, members
+from allpool.analysis.cohorts.membership import DerivedTables, all_of, members
 from allpool.analysis.cohorts.samples import Grouping, Sample, grouped, sample_of
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.definitions.conditions import Population
+from allpool.analysis.definitions.conditions import Condition, Population
 from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
 from allpool.errors import AnalysisError
 
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.curves import SurvivalCurves
+    from allpool.analysis.cohorts.incidences import IncidenceCurves
     from allpool.analysis.cohorts.pooling import PooledStudies
+
+
+OWN = "own"
+"""The definition that asks each study under its own where it has one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +108,35 @@ class Cohort:
         if sample.kind != "time-to-event":
             raise AnalysisError(f"{endpoint} is no time to an event; ask `response`")
         return survival_curves(
-            sample, title=self.title(endpoint, definition), unit=unit, ci=ci, level=level, override=override
+            sample,
+            title=self.title(endpoint, definition),
+            unit=unit,
+            ci=ci,
+            level=level,
+            override=override,
+            measure=self.catalogue.endpoint(endpoint).title,
         )
+
+    def incidence(
+        self,
+        endpoint: str,
+        *,
+        by: str | Grouping | None = None,
+        definition: str = "common",
+        unit: str = "month",
+        level: float = 0.95,
+        override: str | None = None,
+    ) -> IncidenceCurves:
+        """Return the cumulative incidence of an event and of its competitors per group, times in `unit`.
+
+        Groups that are known only after time zero are refused as in `survival`.
+        """
+        from allpool.analysis.cohorts.incidences import incidence_curves
+
+        sample = self.sample(endpoint, by=by, definition=definition, override=override)
+        if sample.kind != "time-to-event":
+            raise AnalysisError(f"{endpoint} is no time to an event; ask `response`")
+        return incidence_curves(sample, title=self.title(endpoint, definition), unit=unit, level=level)
 
     def pooled(
         self,
@@ -146,7 +178,6 @@ class Cohort:
     ) -> Sample:
         """Return the subjects with their answer, those left out with the reason, and their groups."""
         asked = self.catalogue.endpoint(endpoint)
-        self.catalogue.definition(endpoint, definition)
         group = grouped(self.subjects, by, tables=self.tables, catalogue=self.catalogue)
         if isinstance(asked, TimeEndpoint) and group.after_time_zero and not override:
             raise AnalysisError(
@@ -155,13 +186,36 @@ class Cohort:
                 "`override` with the reason, which is printed beside the result"
             )
         table = self.tables.adrs if isinstance(asked, ResponseEndpoint) else self.tables.adtte
-        return sample_of(
-            self.subjects, table, endpoint=endpoint, definition=definition, kind=asked.kind, group=group
+        rows = table[table["paramcd"] == endpoint]
+        if definition == OWN:
+            meant = rows["studyid"].map(self.definitions_of(endpoint))
+            rows = rows[rows["definition"] == meant]
+        else:
+            self.catalogue.definition(endpoint, definition)
+            rows = rows[rows["definition"] == definition]
+        return sample_of(self.subjects, rows, kind=asked.kind, group=group)
+
+    def definitions_of(self, endpoint: str) -> dict[str, str]:
+        """Return study -> its own definition of an endpoint, or the common one where it has none."""
+        definitions = self.catalogue.endpoint(endpoint).definitions
+        own = {study: name for name, definition in definitions.items() for study in definition.studies}
+        return {study: own.get(study, "common") for study in sorted(set(self.subjects["studyid"]))}
+
+    def where(self, *conditions: Condition) -> Cohort:
+        """Return the subjects of the cohort that meet further conditions; the unknown are counted."""
+        met = all_of(conditions, self.subjects, tables=self.tables, catalogue=self.catalogue)
+        inside = met.fillna(False).astype(bool)
+        return replace(
+            self,
+            subjects=self.subjects[inside].reset_index(drop=True),
+            unknown=self.unknown + int(met.isna().sum()),
         )
 
     def title(self, endpoint: str, definition: str) -> str:
         """Return what is shown, under which definition, in whom."""
         asked = self.catalogue.endpoint(endpoint)
+        if definition == OWN:
+            return f"{asked.title} (each study's own definition); {self.population.title}"
         own = self.catalogue.definition(endpoint, definition)
         return f"{asked.title} ({own.label}); {self.population.title}"
 

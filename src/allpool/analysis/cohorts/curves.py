@@ -30,6 +30,8 @@ class SurvivalCurves(Mapping[str, KaplanMeier]):
     title: str
     unit: str
     override: str | None
+    measure: str = "Event-free probability"
+    """What the curves show: the endpoint, as its axis is labelled."""
 
     def __getitem__(self, group: str) -> KaplanMeier:
         if group not in self.curves:
@@ -97,6 +99,7 @@ def survival_curves(
     ci: str = "log-log",
     level: float = 0.95,
     override: str | None = None,
+    measure: str = "Event-free probability",
 ) -> SurvivalCurves:
     """Estimate one curve per group of a time-to-event sample; `AnalysisError` where nobody is evaluable."""
     if sample.frame.empty:
@@ -108,4 +111,4 @@ def survival_curves(
         group: kaplan_meier(frame["aval"] / days, frame["event"], ci=ci, level=level)
         for group, frame in sample.groups()
     }
-    return SurvivalCurves(curves, sample, title, unit, override)
+    return SurvivalCurves(curves, sample, title, unit, override, measure)

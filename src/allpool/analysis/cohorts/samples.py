@@ -134,11 +134,8 @@ def grouped(
     return Groups(asked.name, pd.Series(words, index=subjects["usubjid"]), late)
 
 
-def sample_of(
-    subjects: pd.DataFrame, table: pd.DataFrame, *, endpoint: str, definition: str, kind: str, group: Groups
-) -> Sample:
+def sample_of(subjects: pd.DataFrame, rows: pd.DataFrame, *, kind: str, group: Groups) -> Sample:
     """Join the subjects with their rows of adrs or adtte; subjects of an unknown group are left out."""
-    rows = table[(table["paramcd"] == endpoint) & (table["definition"] == definition)]
     who = subjects[["usubjid", "studyid", "siteid", "synthetic"]].copy()
     who["group"] = group.of.to_numpy()
     frame = who.merge(rows.drop(columns=["studyid", "siteid"]), on="usubjid", how="left").sort_values(

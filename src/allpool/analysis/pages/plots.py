@@ -46,7 +46,7 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
     Where fewer than five are at risk the curve is only hinted at. The legend gives n and events, the title
     the definition.
     """
-    with _style():
+    with style():
         rows = len(curves)
         table = 0.17 * rows + 0.25
         figure = Figure(figsize=(7.2, 4.5 + table))
@@ -54,7 +54,7 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
             2, 1, sharex=True, gridspec_kw={"height_ratios": [4.0, table], "hspace": 0.32}
         )
         end = max(float(curve.time.max()) for curve in curves.values())
-        ticks = _ticks(end)
+        ticks = ticks_to(end)
         longest = max(len(group) for group in curves)
         for (group, curve), colour, stroke in zip(
             curves.items(), cycle(COLOURS), cycle(STROKES), strict=False
@@ -72,7 +72,7 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
         plot.tick_params(labelbottom=True)
         plot.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         plot.set_xlabel(f"Time ({curves.unit}s)")
-        plot.set_ylabel("Event-free probability")
+        plot.set_ylabel(curves.measure)
         figure.text(0.02, 0.985, fill(curves.title, 100), va="top", fontsize=9)
         plot.legend(
             frameon=False, loc="best", fontsize=8, title=curves.sample.group_by or None, title_fontsize=8
@@ -85,14 +85,14 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
             notes.insert(0, f"shaded: {one.level:.0%} intervals ({one.ci})")
         if curves.override:
             notes.append(f"groups known only after time zero: {curves.override}")
-        _foot(figure, "; ".join(notes))
-        _mark(figure, synthetic=curves.synthetic)
+        foot(figure, "; ".join(notes))
+        mark(figure, synthetic=curves.synthetic)
         return figure
 
 
 def forest_figure(pooled: PooledStudies) -> Figure:
     """Draw each study with its weight, the pooled estimates, and from three studies a prediction interval."""
-    with _style():
+    with style():
         rows = pooled.studies.to_dict("records")
         height = 1.75 + 0.3 * (len(rows) + 4)
         figure = Figure(figsize=(8.6, height))
@@ -125,10 +125,10 @@ def forest_figure(pooled: PooledStudies) -> Figure:
         figure.text(0.02, 1 - 0.16 / height, fill(pooled.title, 112), va="top", fontsize=9)
         i2 = f"I² = {pooled.i2:.0f} %" if isfinite(pooled.i2) else "I² not defined"
         tau2 = f"τ² = {pooled.tau2:.3f}" if isfinite(pooled.tau2) else "τ² not defined"
-        _foot(
+        foot(
             figure, f"{pooled.model}; k = {pooled.k}; {i2}; {tau2}; Q = {pooled.q:.2f}, P = {pooled.q_p:.3f}"
         )
-        _mark(figure, synthetic=pooled.synthetic)
+        mark(figure, synthetic=pooled.synthetic)
         return figure
 
 
@@ -136,7 +136,7 @@ def write_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
     """Write `figure` as SVG and PNG (`path` is without suffix); the bytes depend on the data alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     svg, png = path.with_suffix(".svg"), path.with_suffix(".png")
-    with _style():
+    with style():
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
     text = svg.read_text(encoding="utf-8")
@@ -145,7 +145,8 @@ def write_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """Draw in the house's style, whatever the user's own is."""
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         yield
 
@@ -187,7 +188,8 @@ def _at_risk(axes: Axes, curves: SurvivalCurves, ticks: list[float]) -> None:
             axes.text(tick, row, f"{int(number)}", ha="center", va="center", fontsize=8)
 
 
-def _ticks(end: float) -> list[float]:
+def ticks_to(end: float) -> list[float]:
+    """Return where an axis of time from 0 to `end` has its ticks."""
     step = next((step for step in STEPS if end / step <= 8), end / 8 or 1)
     return [float(step * index) for index in range(floor(end / step) + 1)]
 
@@ -211,11 +213,13 @@ def _interval(estimate: float, lower: float, upper: float) -> str:
     return f"{estimate:.1%} ({lower:.1%} to {upper:.1%})"
 
 
-def _foot(figure: Figure, text: str) -> None:
+def foot(figure: Figure, text: str) -> None:
+    """Write the small print under a figure."""
     figure.text(0.02, 0.012, fill(text, 118), fontsize=7, color="#444444", va="bottom")
 
 
-def _mark(figure: Figure, *, synthetic: bool) -> None:
+def mark(figure: Figure, *, synthetic: bool) -> None:
+    """Write SYNTHETIC across a figure where any subject is."""
     if synthetic:
         figure.text(
             0.5,

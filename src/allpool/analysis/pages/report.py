@@ -15,7 +15,8 @@ import allpool
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.pages.plots import write_figure
 from allpool.analysis.plans.plan import definition_lines
-from allpool.analysis.plans.steps import Statistic, StepResult
+from allpool.analysis.plans.run import StepResult
+from allpool.analysis.plans.steps.base import Statistic
 
 SHARES = (
     "proportion",
@@ -203,14 +204,11 @@ def _notes(result: StepResult) -> list[str]:
 
 
 def _picture(result: StepResult, output: Path) -> Picture | None:
-    if result.curves is not None:
-        figure, kind = result.curves.plot(), "Kaplan-Meier curves"
-    elif result.pooled is not None:
-        figure, kind = result.pooled.forest(), "Forest plot"
-    else:
+    drawing = result.answer.drawing
+    if drawing is None:
         return None
-    svg, png = write_figure(figure, output / "figures" / f"{result.plan.plan}-{result.step.id}")
-    words = f"{kind}: {result.step.question}. The numbers are in the table below."
+    svg, png = write_figure(drawing.draw(), output / "figures" / f"{result.plan.plan}-{result.step.id}")
+    words = f"{drawing.kind}: {result.step.question}. The numbers are in the table below."
     return Picture(f"figures/{svg.name}", f"figures/{png.name}", words)
 
 

@@ -13,7 +13,7 @@ from allpool.analysis.derivation.derive import derive
 from allpool.analysis.pages.report import interval, shown, write_report
 from allpool.analysis.plans.outcomes import store_results
 from allpool.analysis.plans.plan import Plan, load_plan
-from allpool.analysis.plans.steps import StepResult, run_step
+from allpool.analysis.plans.run import StepResult, run_step
 from allpool.analysis.store import check_release, read_derived
 from allpool.errors import DefinitionError
 

@@ -10,7 +10,8 @@ import polars as pl
 from sqlalchemy import Connection, delete, select
 
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.plans.steps import Statistic, StepResult
+from allpool.analysis.plans.run import StepResult
+from allpool.analysis.plans.steps.base import Statistic
 from allpool.models import AnalysisResult, AnalysisSubject, Base
 from allpool.models.bulk import append
 from allpool.version import __version__
@@ -62,16 +63,17 @@ def analysis_id(plan: str, step: str, release: str | None) -> str:
 def _statistics(result: StepResult, catalogue: Catalogue, release: str | None) -> list[dict[str, object]]:
     step, plan = result.step, result.plan
     key = analysis_id(plan.plan, step.id, release)
+    endpoint, definition = step.matter
     common = {
         "analysis_id": key,
         "plan": plan.plan,
         "step": step.id,
         "population": step.population,
-        "endpoint": step.endpoint,
-        "definition": step.definition,
-        "definition_version": catalogue.endpoint(step.endpoint).version,
+        "endpoint": endpoint,
+        "definition": definition,
+        "definition_version": asked.version if (asked := catalogue.endpoints.get(endpoint)) else "1",
         "estimator": step.estimator,
-        "group_by": (result.sample.group_by if result.sample else "") or None,
+        "group_by": result.answer.group_by or None,
         "level": step.level,
         "synthetic": result.synthetic,
         "release": release,
@@ -100,11 +102,9 @@ def _numbers(item: Statistic, unit: str) -> dict[str, object]:
 
 
 def _subjects(result: StepResult, release: str | None) -> pl.DataFrame:
-    """Return every subject of the sample, with what it brought, or why it brought nothing."""
-    if result.sample is None:
-        return pl.DataFrame(schema=SUBJECTS)
-    inside = result.sample.frame.rename(columns={"group": "group_value"})
-    outside = result.sample.left_out.rename(columns={"group": "group_value", "reason": "description"})
+    """Return every subject behind the answer, with what it brought, or why it brought nothing."""
+    inside = result.answer.subjects.rename(columns={"group": "group_value"})
+    outside = result.answer.left_out.rename(columns={"group": "group_value", "reason": "description"})
     rows = pl.concat([_taken(inside), _taken(outside)], how="diagonal")
     key = analysis_id(result.plan.plan, result.step.id, release)
     return rows.with_columns(pl.lit(key).alias("analysis_id"))

@@ -1,0 +1,233 @@
+"""What every step says, and what every answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import pandas as pd
+from pydantic import Field
+
+from allpool.analysis.cohorts.cohort import Cohort
+from allpool.analysis.cohorts.membership import UNKNOWN
+from allpool.analysis.cohorts.samples import Grouping, Sample, grouped
+from allpool.analysis.definitions.conditions import Condition
+from allpool.analysis.definitions.forms import Name
+from allpool.errors import AnalysisError
+from allpool.mappings.dictionary import Frozen, Many
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+AT_RISK_MINIMUM = 5
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One number of one step; `value` is None where it cannot be told, and `note` says why."""
+
+    statistic: str
+    value: float | None
+    group: str | None = None
+    at: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    n: int | None = None
+    unit: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What can be drawn of an answer: what it is called, and how to draw it."""
+
+    kind: str
+    draw: Callable[[], Figure]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table of an answer as the page shows it: text in rows under headings."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a step gave: statistics, the subjects behind them, and what can be shown.
+
+    `subjects` has the columns of `Sample.frame` that are known of each subject behind the numbers; `left_out`
+    those of `Sample.left_out`.
+    """
+
+    statistics: tuple[Statistic, ...]
+    subjects: pd.DataFrame
+    left_out: pd.DataFrame
+    group_by: str = ""
+    drawing: Drawing | None = None
+    listings: tuple[Listing, ...] = field(default=())
+
+    @classmethod
+    def of(
+        cls,
+        sample: Sample,
+        statistics: list[Statistic],
+        *,
+        drawing: Drawing | None = None,
+        listings: tuple[Listing, ...] = (),
+    ) -> Answer:
+        """Return the answer that rests on a sample."""
+        return cls(tuple(statistics), sample.frame, sample.left_out, sample.group_by, drawing, listings)
+
+
+class StepBase(Frozen):
+    """What every step says: the question, in whom, and of what."""
+
+    id: Name
+    question: str
+    population: Name
+    where: tuple[Condition, ...] = ()
+    """Further conditions on the population, of this step only."""
+    studies: Many = ()
+    """Studies asked; none means all that have subjects in the population."""
+    excludes: Mapping[str, str] = Field(default_factory=dict)
+    """Study -> why it is left out, printed beside the result."""
+    override: str | None = None
+    """Reason to go on where a guard would stop; printed beside the result."""
+    level: float = Field(default=0.95, gt=0, lt=1)
+    headline: bool = False
+    """Whether the night's closing table shows it."""
+
+    @property
+    def matter(self) -> tuple[str, str]:
+        """What is asked of, as it is stored: endpoint (or fact, or table) and definition."""
+        raise NotImplementedError
+
+    def facts_named(self) -> list[tuple[str, str]]:
+        """Return (field, fact) of the facts that the step is about."""
+        return []
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Answer over a cohort; times in `unit`. Raises `AnalysisError` where the data do not allow it."""
+        raise NotImplementedError
+
+
+class EndpointStep(StepBase):
+    """A step about one endpoint under one definition."""
+
+    endpoint: Name
+    definition: Name = "common"
+    """`own` asks each study under its own definition where it has one."""
+    by: str | Grouping | None = None
+    """"study", "centre", a column of adsl, a baseline element, a fact, an endpoint, or a grouping."""
+
+    @property
+    def wanted(self) -> str:
+        """The kind of endpoint that the step takes."""
+        return "response"
+
+    @property
+    def matter(self) -> tuple[str, str]:
+        """The endpoint and its definition."""
+        return self.endpoint, self.definition
+
+    def sample(self, cohort: Cohort, by: str | Grouping | None = None) -> Sample:
+        """Return the subjects with their answer, studies left out as the step says."""
+        sample = cohort.sample(
+            self.endpoint, by=by or self.by, definition=self.definition, override=self.override
+        )
+        return sample.without(self.excludes)
+
+
+def evaluable(sample: Sample) -> Sample:
+    """Return the sample; `AnalysisError` where nobody is evaluable."""
+    if sample.frame.empty:
+        raise AnalysisError(
+            f"too little data: nobody is evaluable ({sample.note() or 'the cohort is empty'})"
+        )
+    return sample
+
+
+def column_of(
+    name: str | Grouping, frame: pd.DataFrame, cohort: Cohort, *, override: bool = False
+) -> pd.Series:
+    """Return a column of adsl, a baseline element or a fact for a sample; none of after time zero."""
+    groups = grouped(cohort.subjects, name, tables=cohort.tables, catalogue=cohort.catalogue)
+    if groups.after_time_zero and not override:
+        raise AnalysisError(
+            f"{groups.name} is known only after time zero and cannot be a baseline covariate or stratum; "
+            "take a landmark or a time-dependent model, or give `override` with the reason"
+        )
+    return frame["usubjid"].map(groups.of)
+
+
+def design(
+    names: tuple[str, ...],
+    sample: Sample,
+    cohort: Cohort,
+    *,
+    others: tuple[str, ...] = (),
+    override: bool = False,
+) -> tuple[pd.DataFrame, int]:
+    """Return the sample's frame with covariates `names` and other columns, and how many lacked one.
+
+    A covariate that is a number throughout becomes one.
+    """
+    frame = sample.frame.copy()
+    for name in (*names, *others):
+        frame[name] = column_of(name, sample.frame, cohort, override=override).to_numpy()
+    known = (frame[[*names, *others]] != UNKNOWN).all(axis=1)
+    lost = int((~known).sum())
+    frame = frame[known].reset_index(drop=True)
+    for name in names:
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        if numbers.notna().all():
+            frame[name] = numbers.astype(float)
+    return frame, lost
+
+
+def unknown_membership(note: str | None, cohort: Cohort) -> str | None:
+    """Add how many it cannot be told of whether they belong to the population."""
+    if not cohort.unknown:
+        return note
+    more = f"{cohort.unknown} of whom it is not known whether they belong to the population"
+    return f"{note}; {more}" if note else more
+
+
+def joined(*notes: str | None) -> str | None:
+    """Return the notes there are as one."""
+    return "; ".join(note for note in notes if note) or None
+
+
+class Limits(TypedDict):
+    """The ends of an interval, None where they are not reached."""
+
+    lower: float | None
+    upper: float | None
+
+
+def limits(own: Any) -> Limits:
+    """Return the limits of an estimate, or of a row with `lower` and `upper`."""
+    lower, upper = (own["lower"], own["upper"]) if isinstance(own, Mapping) else (own.lower, own.upper)
+    return {"lower": number(lower), "upper": number(upper)}
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, or None for nan and infinity, which no database column should hold."""
+    own = float(value)
+    return own if isfinite(own) else None
+
+
+def term_statistics(table: pd.DataFrame, ratio: str, *, n: int) -> list[Statistic]:
+    """Return the ratio with its interval and P of each term of a regression table."""
+    found: list[Statistic] = []
+    for row in table.to_dict("records"):
+        term = str(row["term"])
+        found.append(Statistic(ratio, number(row[ratio]), group=term, n=n, **limits(row)))
+        found.append(Statistic("p", number(row["p"]), group=term, n=n))
+    return found

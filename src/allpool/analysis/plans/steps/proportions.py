@@ -1,0 +1,111 @@
+"""Steps about shares: one per group, and groups compared."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+
+from allpool.analysis.cohorts.cohort import Cohort
+from allpool.analysis.cohorts.samples import Grouping, Sample
+from allpool.analysis.plans.steps.base import (
+    Answer,
+    EndpointStep,
+    Statistic,
+    evaluable,
+    joined,
+    limits,
+    number,
+    unknown_membership,
+)
+from allpool.errors import AnalysisError
+
+
+class ProportionStep(EndpointStep):
+    """Share of responders per group."""
+
+    estimator: Literal["proportion"]
+    method: Literal["clopper-pearson", "wilson", "wilson-cc"] = "clopper-pearson"
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Return the share with its interval and the responders of each group."""
+        from allpool.analysis.proportions import proportion
+
+        sample = evaluable(self.sample(cohort))
+        statistics = []
+        for group, frame in sample.groups():
+            responders, n = int(frame["event"].sum()), len(frame)
+            own = proportion(responders, n, method=self.method, level=self.level)
+            note = unknown_membership(sample.note(group), cohort)
+            statistics.append(
+                Statistic("proportion", own.estimate, group=group, n=n, note=note, **limits(own))
+            )
+            statistics.append(Statistic("responders", responders, group=group, n=n))
+        answered = {group for group, _ in sample.groups()}
+        statistics += [
+            Statistic("proportion", None, group=group, n=0, note=sample.note(group))
+            for group in sorted(set(sample.left_out["group"]) - answered)
+        ]
+        return Answer.of(sample, statistics)
+
+
+class CompareStep(EndpointStep):
+    """Shares of groups held against each other by one test; of two groups also their difference."""
+
+    estimator: Literal["compare-proportions"]
+    by: str | Grouping
+    test: Literal["fisher", "chi-square", "chi-square-corrected", "trend"] = "fisher"
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Return the shares and P, and for two groups the risk difference (second less first)."""
+        from allpool.analysis.proportions import proportion, risk_difference
+
+        sample = evaluable(self.sample(cohort))
+        table = _table(sample)
+        if len(table) < 2:
+            raise AnalysisError("too little data: a comparison needs two groups with evaluable subjects")
+        n = int(table["n"].sum())
+        statistics = [
+            Statistic(
+                "p",
+                number(self._p(table)),
+                n=n,
+                note=joined(self.test, unknown_membership(sample.note(), cohort)),
+            )
+        ]
+        for row in table.to_dict("records"):
+            own = proportion(row["x"], row["n"], level=self.level)
+            statistics.append(
+                Statistic("proportion", own.estimate, group=str(row["group"]), n=int(row["n"]), **limits(own))
+            )
+        if len(table) == 2:
+            (x1, x2), (n1, n2) = table["x"].tolist(), table["n"].tolist()
+            difference = risk_difference(x2, n2, x1, n1, level=self.level)
+            second, first = table["group"].iloc[1], table["group"].iloc[0]
+            statistics.append(
+                Statistic(
+                    "risk_difference",
+                    number(difference.estimate),
+                    group=f"{second} less {first}",
+                    n=n,
+                    note=difference.method,
+                    **limits(difference),
+                )
+            )
+        return Answer.of(sample, statistics)
+
+    def _p(self, table: pd.DataFrame) -> float:
+        from allpool.analysis.proportions import chi_square, fisher, trend
+
+        x, n = table["x"].to_numpy(), table["n"].to_numpy()
+        cells = [[int(a), int(b - a)] for a, b in zip(x, n, strict=True)]
+        if self.test == "fisher":
+            return fisher(cells)
+        if self.test == "trend":
+            return trend(x, n)
+        return chi_square(cells, correction=self.test == "chi-square-corrected").p
+
+
+def _table(sample: Sample) -> pd.DataFrame:
+    rows = [(group, int(frame["event"].sum()), len(frame)) for group, frame in sample.groups()]
+    return pd.DataFrame(rows, columns=["group", "x", "n"])

@@ -1,0 +1,200 @@
+"""Steps about survival: curves, their tests, restricted means and follow-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from allpool.analysis.cohorts.cohort import Cohort
+from allpool.analysis.cohorts.curves import survival_curves
+from allpool.analysis.cohorts.samples import Grouping
+from allpool.analysis.estimators.kaplan_meier import KaplanMeier
+from allpool.analysis.plans.steps.base import (
+    AT_RISK_MINIMUM,
+    Answer,
+    Drawing,
+    EndpointStep,
+    Statistic,
+    column_of,
+    evaluable,
+    joined,
+    limits,
+    number,
+    unknown_membership,
+)
+from allpool.analysis.units import days_per
+from allpool.mappings.dictionary import as_tuple
+
+Times = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
+
+
+class TimeStep(EndpointStep):
+    """A step about a time to an event."""
+
+    @property
+    def wanted(self) -> str:
+        """The kind of endpoint that the step takes."""
+        return "time-to-event"
+
+
+class SurvivalStep(TimeStep):
+    """Kaplan-Meier per group: survival at times, median, numbers at risk."""
+
+    estimator: Literal["kaplan-meier"]
+    times: Times
+    ci: Literal["log-log", "log", "plain"] = "log-log"
+    at_risk_minimum: int = Field(default=AT_RISK_MINIMUM, ge=1)
+    """With fewer at risk at a time, survival then is withheld."""
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Return events, survival with its error and the number at risk at each time, and the median."""
+        sample = self.sample(cohort)
+        curves = survival_curves(
+            sample,
+            title=cohort.title(self.endpoint, self.definition),
+            unit=unit,
+            ci=self.ci,
+            level=self.level,
+            override=self.override,
+            measure=cohort.catalogue.endpoint(self.endpoint).title,
+        )
+        statistics = []
+        for group, curve in curves.items():
+            note = unknown_membership(sample.note(group), cohort)
+            statistics.append(Statistic("events", curve.events, group=group, n=curve.n, note=note))
+            for row in curve.at(self.times).to_dict("records"):
+                statistics += at_time(row, group=group, n=curve.n, minimum=self.at_risk_minimum, note=note)
+            statistics.append(median(curve, group=group, unit=unit, minimum=self.at_risk_minimum))
+        return Answer.of(sample, statistics, drawing=Drawing("Kaplan-Meier curves", curves.plot))
+
+
+def median(curve: KaplanMeier, *, group: str, unit: str, minimum: int) -> Statistic:
+    """Return the median; withheld where it is reached with too few at risk."""
+    own = curve.quantile(0.5)
+    value = number(own.estimate)
+    if value is None:
+        lower = number(own.lower)
+        return Statistic(
+            "median", None, group=group, lower=lower, n=curve.n, unit=unit, note="median not reached"
+        )
+    at_risk = int(curve.at(value)["at_risk"].iloc[0])
+    if at_risk < minimum:
+        few = f"median withheld: {at_risk} at risk, fewer than {minimum}"
+        return Statistic("median", None, group=group, n=curve.n, unit=unit, note=few)
+    return Statistic("median", value, group=group, n=curve.n, unit=unit, **limits(own))
+
+
+def at_time(
+    row: Mapping[Any, Any], *, group: str, n: int, minimum: int, note: str | None, what: str = "survival"
+) -> list[Statistic]:
+    """Return an estimate, its error and the number at risk at one time; withheld where too few are."""
+    at, at_risk = row["time"], int(row["at_risk"])
+    waiting = Statistic("at_risk", at_risk, group=group, at=at, n=n)
+    if at_risk < minimum:
+        few = f"withheld: {at_risk} at risk, fewer than {minimum}"
+        return [Statistic(what, None, group=group, at=at, n=n, note=few), waiting]
+    own = Statistic(what, number(row[what]), group=group, at=at, n=n, note=note, **limits(row))
+    error = Statistic("standard_error", number(row["standard_error"]), group=group, at=at, n=n)
+    return [own, error, waiting]
+
+
+class LogRankStep(TimeStep):
+    """Log-rank test of groups, plain or stratified."""
+
+    estimator: Literal["log-rank"]
+    by: str | Grouping
+    strata: str | None = None
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Return P, chi-square and degrees of freedom, and events observed and expected per group."""
+        from allpool.analysis.survival import logrank
+
+        sample = self.sample(cohort)
+        frame = sample.frame
+        strata = None if self.strata is None else column_of(self.strata, frame, cohort)
+        test = logrank(frame["aval"], frame["event"], frame["group"], strata=strata)
+        stratified = f"stratified by {self.strata}" if self.strata else None
+        note = joined(stratified, unknown_membership(sample.note(), cohort))
+        statistics = [
+            Statistic("logrank_p", number(test.p), n=len(frame), note=note),
+            Statistic("logrank_chi2", number(test.chi2), n=len(frame)),
+            Statistic("logrank_df", test.df, n=len(frame)),
+        ]
+        rows = zip(test.groups, test.n, test.observed, test.expected, strict=True)
+        for group, n, observed, expected in rows:
+            statistics.append(Statistic("observed", float(observed), group=str(group), n=int(n)))
+            statistics.append(Statistic("expected", float(expected), group=str(group), n=int(n)))
+        return Answer.of(sample, statistics)
+
+
+class RestrictedMeanStep(TimeStep):
+    """Mean time without the event up to a horizon, per group; of two groups also the difference."""
+
+    estimator: Literal["restricted-mean"]
+    tau: float = Field(gt=0)
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Return the restricted mean of each group, and the difference (second less first) of two."""
+        from allpool.analysis.survival import kaplan_meier, restricted_mean_difference
+
+        sample = evaluable(self.sample(cohort))
+        days = days_per(unit)
+        statistics = []
+        for group, frame in sample.groups():
+            curve = kaplan_meier(frame["aval"] / days, frame["event"], level=self.level)
+            own = curve.restricted_mean(self.tau)
+            note = unknown_membership(sample.note(group), cohort)
+            statistics.append(
+                _mean(own, "restricted_mean", self.tau, unit, group=group, n=curve.n, note=note)
+            )
+        frame = sample.frame
+        names = sorted(set(frame["group"]))
+        if len(names) == 2:
+            own = restricted_mean_difference(
+                frame["aval"] / days, frame["event"], frame["group"], self.tau, level=self.level
+            )
+            between = f"{names[1]} less {names[0]}"
+            statistics.append(
+                _mean(
+                    own, "restricted_mean_difference", self.tau, unit, group=between, n=len(frame), note=None
+                )
+            )
+        return Answer.of(sample, statistics)
+
+
+def _mean(
+    own: Any, statistic: str, tau: float, unit: str, *, group: str, n: int, note: str | None
+) -> Statistic:
+    value = number(own.estimate)
+    return Statistic(statistic, value, group=group, at=tau, n=n, unit=unit, note=note, **limits(own))
+
+
+class FollowUpStep(TimeStep):
+    """How long subjects were followed: the median of the reverse Kaplan-Meier curve, per group."""
+
+    estimator: Literal["follow-up"]
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Return the median follow-up of each group; nan where it is not reached."""
+        from allpool.analysis.survival import follow_up
+
+        sample = evaluable(self.sample(cohort))
+        statistics = []
+        for group, frame in sample.groups():
+            curve = follow_up(frame["aval"] / days_per(unit), frame["event"], level=self.level)
+            own = curve.quantile(0.5)
+            note = joined("reverse Kaplan-Meier", unknown_membership(sample.note(group), cohort))
+            statistics.append(
+                Statistic(
+                    "median_follow_up",
+                    number(own.estimate),
+                    group=group,
+                    n=curve.n,
+                    unit=unit,
+                    note=note,
+                    **limits(own),
+                )
+            )
+        return Answer.of(sample, statistics)
