@@ -52,7 +52,7 @@ NOT_IN_THE_API = {
     "*/concordance": "concordance is not promised by the API",
     "*/zph*": "the proportional-hazards test is not promised by the API",
 }
-LATER = "competing risks are a later issue"
+COMPETING = "compared in test_competing_against_r.py"
 
 
 def compare_curves(grid: Grid, root: str, frame: pd.DataFrame, *, time: str, event: str, by: str) -> None:
@@ -228,8 +228,8 @@ def test_bmt(grid: Grids, bmt: pd.DataFrame) -> None:
             **NOT_IN_THE_API,
             "logrank/dfs_group_peto/*": "the Peto-weighted test is not promised by the API",
             "cox/dfs_exact/*": "the exact treatment of ties is not promised by the API",
-            "cuminc/*": LATER,
-            "finegray/*": LATER,
+            "cuminc/*": COMPETING,
+            "finegray/*": COMPETING,
             "rmst_group2_vs_3/unadjusted/[12]/*": "ratios of restricted means are not promised by the API",
             "rmst_group2_vs_3/unadjusted/0/p": "an Estimate carries no P; its interval says the same",
         }
@@ -252,8 +252,8 @@ def test_amlsg(grid: Grids, amlsg: pd.DataFrame) -> None:
     oracle.is_complete(
         {
             **NOT_IN_THE_API,
-            "cuminc*": LATER,
-            "finegray/*": LATER,
+            "cuminc*": COMPETING,
+            "finegray/*": COMPETING,
             "rmst_0704_vs_98A/unadjusted/[12]/*": "ratios of restricted means are not promised by the API",
             "rmst_0704_vs_98A/unadjusted/0/p": "an Estimate carries no P; its interval says the same",
             "cr_tests/fisher_gender/or_cmle": "the conditional odds ratio is not promised by the API",

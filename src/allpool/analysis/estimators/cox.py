@@ -20,15 +20,13 @@ from allpool.analysis.estimators.arrays import (
     times,
 )
 from allpool.analysis.estimators.cox_likelihood import MonotoneLikelihoodWarning, PartialLikelihood, maximise
-from allpool.analysis.estimators.design import checked_columns, design_matrix
+from allpool.analysis.estimators.design import checked_columns, combined_labels, design_matrix
+from allpool.analysis.estimators.information import checked_rank, dependent_columns, inverse
 from allpool.analysis.estimators.results import ChiSquareTest
 from allpool.analysis.estimators.risk_sets import RiskSets, risk_sets
 from allpool.errors import AnalysisError
 
 TIES = ("efron", "breslow")
-# a column whose information is this much explained by those before it is their combination
-# (the order of R's toler.chol, loosened for the rounding of a million terms)
-ALIASED = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,14 +126,15 @@ def cox(
     exits = times(frame[duration], name=duration)
     happened = indicators(frame[event], name=event)
     entries = None if entry is None else times(frame[entry], name=entry)
-    sets = risk_sets(exits, happened, entries=entries, stratum=_combined(frame, by))
+    sets = risk_sets(exits, happened, entries=entries, stratum=combined_labels(frame, by))
     terms, design = design_matrix(frame, names)
     centre, scale = design[sets.rows].mean(axis=0), design[sets.rows].std(axis=0)
     scale[scale == 0] = 1.0
     likelihood = PartialLikelihood((design[sets.rows] - centre) / scale, sets, ties=ties)
-    _check_rank(likelihood, terms)
+    at_zero = likelihood.derivatives(np.zeros(len(terms)))
+    checked_rank(at_zero.information, terms=terms, events=sets.dead.size)
     best = maximise(likelihood)
-    scaled = _inverse(best.at.information, without=best.moving)
+    scaled = inverse(best.at.information, without=best.moving)
     naive = scaled / np.outer(scale, scale)
     coefficients = best.coefficients / scale
     variance = naive
@@ -171,47 +170,6 @@ def cox(
     )
 
 
-def _combined(frame: pd.DataFrame, by: list[str]) -> IntArray:
-    if not by:
-        return np.zeros(len(frame), dtype=np.int64)
-    return frame.groupby(by, sort=True, observed=True).ngroup().to_numpy().astype(np.int64)
-
-
-def _check_rank(likelihood: PartialLikelihood, terms: list[str]) -> None:
-    information = likelihood.derivatives(np.zeros(len(terms))).information
-    events = likelihood.sets.dead.size
-    constant = [terms[j] for j in range(len(terms)) if information[j, j] < 1e-12 * events]
-    if constant:
-        raise AnalysisError(
-            f"covariate {', '.join(constant)} does not vary among those at risk; leave it out"
-        )
-    aliased = [terms[j] for j in _dependent(information, tolerance=ALIASED)]
-    if aliased:
-        raise AnalysisError(
-            f"covariate {', '.join(aliased)} is a combination of the covariates before it; leave it out"
-        )
-
-
-def _dependent(matrix: FloatArray, *, tolerance: float) -> list[int]:
-    """Return the columns of a covariance matrix that those before them determine (unpivoted Cholesky)."""
-    left = matrix.astype(np.float64).copy()
-    dependent = []
-    for j in range(len(left)):
-        if left[j, j] <= tolerance * matrix[j, j]:
-            dependent.append(j)
-            continue
-        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]
-    return dependent
-
-
-def _inverse(information: FloatArray, *, without: tuple[int, ...]) -> FloatArray:
-    """Return the variance of the coefficients; nan for those that run away."""
-    variance = np.full(information.shape, np.nan)
-    kept = [j for j in range(len(information)) if j not in without]
-    variance[np.ix_(kept, kept)] = np.linalg.inv(information[np.ix_(kept, kept)])
-    return variance
-
-
 def _clustered(influence: FloatArray, member: IntArray, sets: RiskSets) -> FloatArray:
     of_row = member[sets.rows]
     sums = np.column_stack([np.bincount(of_row, weights=column) for column in influence.T])
@@ -222,7 +180,7 @@ def _wald(coefficients: FloatArray, variance: FloatArray) -> float:
     """Return b' V^- b; with fewer clusters than terms V is singular and R leaves out the dependent terms."""
     if np.isnan(variance).any():
         return float("nan")
-    dropped = _dependent(variance, tolerance=ALIASED)
+    dropped = dependent_columns(variance)
     kept = [j for j in range(len(coefficients)) if j not in dropped]
     b = coefficients[kept]
     return float(b @ np.linalg.solve(variance[np.ix_(kept, kept)], b)) if kept else float("nan")

@@ -155,7 +155,7 @@ def maximise(likelihood: PartialLikelihood) -> Maximum:
     settled = False
     for _ in range(MOST_STEPS):
         before = here.value
-        step = _newton_step(here)
+        step = newton_step(here)
         if here.gradient @ step <= 0:  # at the top, or too flat to tell
             settled = True
             break
@@ -164,13 +164,13 @@ def maximise(likelihood: PartialLikelihood) -> Maximum:
         if (gain <= SAME * abs(here.value) and not halved) or gain <= NO_GAIN:
             settled = True
             break
-    moving = tuple(int(j) for j in np.flatnonzero(np.abs(_newton_step(here)) >= STILL_MOVING))
+    moving = tuple(int(j) for j in np.flatnonzero(np.abs(newton_step(here)) >= STILL_MOVING))
     if not moving and not settled:
         raise AnalysisError("the Cox model did not converge; look for extreme covariate values")
     return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=moving)
 
 
-def _newton_step(here: Derivatives) -> FloatArray:
+def newton_step(here: Derivatives) -> FloatArray:
     """Return information^-1 gradient; a direction without information counts as running away."""
     try:
         step = np.linalg.solve(here.information, here.gradient)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from allpool.analysis.estimators.arrays import FloatArray, labels, numbers
+from allpool.analysis.estimators.arrays import FloatArray, IntArray, labels, numbers
 from allpool.errors import AnalysisError
 
 
@@ -47,3 +47,10 @@ def design_matrix(frame: pd.DataFrame, names: Sequence[str]) -> tuple[list[str],
             terms.append(f"{name}={label}")
             columns.append((codes == j).astype(np.float64))
     return terms, np.column_stack(columns)
+
+
+def combined_labels(frame: pd.DataFrame, by: Sequence[str]) -> IntArray:
+    """Return the number of each row's combination of the columns `by`, in sorted order; 0 without columns."""
+    if not by:
+        return np.zeros(len(frame), dtype=np.int64)
+    return frame.groupby(list(by), sort=True, observed=True).ngroup().to_numpy().astype(np.int64)

@@ -22,12 +22,11 @@ from allpool.analysis.estimators.arrays import (
     times,
 )
 from allpool.analysis.estimators.infinitesimal_jackknife import Subjects, mean_variance, survival_variance
+from allpool.analysis.estimators.limits import INTERVALS, pointwise_limits
 from allpool.analysis.estimators.quantiles import curve_quantile
 from allpool.analysis.estimators.results import Estimate
 from allpool.analysis.estimators.ties import distinct_times
 from allpool.errors import AnalysisError
-
-INTERVALS = ("log-log", "log", "plain")
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +221,7 @@ def curve(
         else:
             error = np.sqrt(survival_variance(subjects, at_risk=at_risk, events=events, survival=survival))
             log_error = error / survival
-    lower, upper = _limits(survival, log_error, ci=ci, critical=critical_value(level))
+    lower, upper = pointwise_limits(survival, log_error, ci=ci, critical=critical_value(level))
     total = float(events.sum())
     return KaplanMeier(
         time=read_only(time),
@@ -275,22 +274,6 @@ def _greenwood(at_risk: FloatArray, events: FloatArray, *, last: float) -> Float
     alive = at_risk > events
     increments[alive] = events[alive] / (at_risk[alive] * (at_risk[alive] - events[alive]))
     return increments
-
-
-def _limits(
-    survival: FloatArray, log_error: FloatArray, *, ci: str, critical: float
-) -> tuple[FloatArray, FloatArray]:
-    """Return pointwise limits; their formulas are those of R's survfit_confint."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        margin = critical * log_error
-        if ci == "plain":
-            return np.maximum(survival - margin * survival, 0), np.minimum(survival + margin * survival, 1)
-        if ci == "log":
-            centre = np.log(np.where(survival == 0, np.nan, survival))
-            return np.exp(centre - margin), np.minimum(np.exp(centre + margin), 1)
-        log_survival = np.log(np.where((survival == 0) | (survival == 1), np.nan, survival))
-        centre, margin = np.log(-log_survival), margin / log_survival
-        return np.exp(-np.exp(centre - margin)), np.exp(-np.exp(centre + margin))
 
 
 def _as_counts(column: FloatArray) -> Any:
