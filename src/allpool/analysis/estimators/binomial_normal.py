@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_expit, logsumexp, xlogy
+from scipy.special import expit, log_expit, logsumexp, xlogy
 
 from allpool.analysis.estimators.arrays import FloatArray
 from allpool.errors import AnalysisError
@@ -101,14 +101,19 @@ def _quadrature() -> tuple[FloatArray, FloatArray]:
 def _modes(x: FloatArray, n: FloatArray, *, mean: float, tau: float) -> tuple[FloatArray, FloatArray]:
     """Return the mode and curvature scale of each study's integrand in u, the effect in units of tau."""
     u = np.zeros_like(x)
-    p = np.zeros_like(x)
-    for _ in range(100):
-        p = np.exp(log_expit(mean + tau * u))
-        step = (tau * (x - n * p) - u) / (1 + tau**2 * n * p * (1 - p))
-        # the integrand is log-concave, but its curvature changes fast where p nears 0 or 1
-        u = u + np.clip(step, -2.0, 2.0)
+    p = expit(mean + tau * u)
+    # the slope falls in u and ends at u = tau (x - n p): bare Newton steps would swing for ever about
+    # the mode where p turns from 0 to 1 within a step (large tau), so the mode is kept in a bracket
+    low, high = tau * (x - n), tau * x
+    for _ in range(200):
+        slope = tau * (x - n * p) - u
+        step = slope / (1 + tau**2 * n * p * (1 - p))
         if np.abs(step).max() < 1e-12:
             break
+        low, high = np.where(slope > 0, u, low), np.where(slope < 0, u, high)
+        moved = u + step
+        u = np.where((low <= moved) & (moved <= high), moved, (low + high) / 2)
+        p = expit(mean + tau * u)
     return u, 1 / np.sqrt(1 + tau**2 * n * p * (1 - p))
 
 
