@@ -17,7 +17,7 @@ from allpool.analysis.cohorts.cohort import Cohort, cohort_of
 from allpool.analysis.cohorts.membership import DerivedTables
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.errors import AnalysisError, StoreError
-from allpool.models import Adae, Adfact, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, Release
+from allpool.models import Adae, Adex, Adfact, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, Release
 from allpool.models.engine import connect
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def read_derived(connection: Connection) -> DerivedTables:
     known = [value if isinstance(value, dict) else json.loads(value or "{}") for value in adsl["baseline"]]
     adsl["baseline"] = pd.Series(known, index=adsl.index, dtype=object)
     adsl["synthetic"] = adsl["synthetic"].astype(bool)
-    others = (_frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae))
+    others = (_frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex))
     return DerivedTables(adsl, *others)
 
 

@@ -10,7 +10,17 @@ from allpool.models.administrative import (
     ResearchStudySite,
     ResearchSubject,
 )
-from allpool.models.analysis import Adae, Adfact, Admrd, Adrs, Adsl, Adtte, AnalysisResult, AnalysisSubject
+from allpool.models.analysis import (
+    Adae,
+    Adex,
+    Adfact,
+    Admrd,
+    Adrs,
+    Adsl,
+    Adtte,
+    AnalysisResult,
+    AnalysisSubject,
+)
 from allpool.models.base import Base, Child, Lineage, Resource, fhir_element
 from allpool.models.clinical import (
     AdverseEvent,
@@ -39,6 +49,7 @@ from allpool.models.staging import STAGING, child_classes, published_tables, res
 __all__ = [
     "STAGING",
     "Adae",
+    "Adex",
     "Adfact",
     "Admrd",
     "Adrs",

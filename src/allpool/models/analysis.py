@@ -106,6 +106,24 @@ class Adfact(SubjectLevel, Base):
     srcid: Mapped[str | None] = mapped_column(String)
 
 
+class Adex(SubjectLevel, Base):
+    """Exposure: one row per subject and numbered course of the treatment."""
+
+    __tablename__ = "adex"
+
+    usubjid: Mapped[str] = mapped_column(String, primary_key=True, sort_order=-3)
+    course: Mapped[int] = mapped_column(Integer, primary_key=True)
+    astdt: Mapped[date | None] = mapped_column(Date)
+    ady: Mapped[float | None] = mapped_column(Float)
+    """Days from first dose to the start of the course."""
+    planned_days: Mapped[float | None] = mapped_column(Float)
+    delivered_days: Mapped[float | None] = mapped_column(Float)
+    setting: Mapped[str | None] = mapped_column(String)
+    srcdom: Mapped[str] = mapped_column(String)
+    srcid: Mapped[str] = mapped_column(String)
+    """The row that dates the start of the course, else its first."""
+
+
 class Adae(SubjectLevel, Base):
     """Adverse events: one row per event."""
 
@@ -172,6 +190,9 @@ class AnalysisResult(Base):
     estimator: Mapped[str] = mapped_column(String)
     group_by: Mapped[str | None] = mapped_column(String)
     group_value: Mapped[str | None] = mapped_column(String)
+    variable: Mapped[str | None] = mapped_column(String)
+    """In a table of several: what the statistic is of (an element, an adverse event, a step of the flow)."""
+    variable_level: Mapped[str | None] = mapped_column(String)
     statistic: Mapped[str] = mapped_column(String)
     at: Mapped[float | None] = mapped_column(Float)
     """Time or threshold that the statistic is for, in the plan's unit."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from allpool.analysis.cohorts.curves import SurvivalCurves
     from allpool.analysis.cohorts.incidences import IncidenceCurves
     from allpool.analysis.cohorts.pooling import PooledStudies
+    from allpool.analysis.cohorts.summary import SummaryTable
 
 
 OWN = "own"
@@ -200,6 +201,57 @@ class Cohort:
         definitions = self.catalogue.endpoint(endpoint).definitions
         own = {study: name for name, definition in definitions.items() for study in definition.studies}
         return {study: own.get(study, "common") for study in sorted(set(self.subjects["studyid"]))}
+
+    def without(self, studies: Iterable[str]) -> Cohort:
+        """Return the cohort without some studies."""
+        return replace(
+            self, subjects=self.subjects[~self.subjects["studyid"].isin(list(studies))].reset_index(drop=True)
+        )
+
+    def baseline_table(
+        self, *, by: str | Grouping | None = None, variables: Sequence[str] | None = None
+    ) -> SummaryTable:
+        """Return "Table 1": counts, shares and quartiles per group and over all, with differences."""
+        from allpool.analysis.cohorts.tables import baseline_table
+
+        return baseline_table(self, by=by, variables=variables)
+
+    def response_table(
+        self,
+        endpoints: Iterable[str | tuple[str, str]],
+        *,
+        by: str | Grouping | None = None,
+        level: float = 0.95,
+    ) -> SummaryTable:
+        """Return responders of the evaluable per endpoint, and who was not evaluable."""
+        from allpool.analysis.cohorts.tables import response_table
+
+        return response_table(self, endpoints, by=by, level=level)
+
+    def adverse_event_table(
+        self,
+        *,
+        by: str | Grouping | None = None,
+        per: Literal["patient", "course"] = "patient",
+        terms: Sequence[str] | None = None,
+    ) -> SummaryTable:
+        """Return how many patients, or courses begun, had each adverse event, by worst grade."""
+        from allpool.analysis.cohorts.adverse_events import adverse_event_table
+
+        courses = self.tables.adex[["usubjid", "course"]] if per == "course" else None
+        return adverse_event_table(self, self.tables.adae, per=per, by=by, courses=courses, terms=terms)
+
+    def flow(
+        self,
+        *,
+        endpoint: str | None = None,
+        definition: str = "common",
+        studies: Sequence[str] | None = None,
+    ) -> SummaryTable:
+        """Return how many came how far, per study, and why the others did not."""
+        from allpool.analysis.cohorts.flow import flow
+
+        return flow(self, endpoint=endpoint, definition=definition, studies=studies)
 
     def where(self, *conditions: Condition) -> Cohort:
         """Return the subjects of the cohort that meet further conditions; the unknown are counted."""

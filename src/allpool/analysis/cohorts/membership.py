@@ -26,6 +26,7 @@ class DerivedTables:
     adtte: pd.DataFrame
     adfact: pd.DataFrame
     adae: pd.DataFrame
+    adex: pd.DataFrame
 
     @cached_property
     def facts(self) -> dict[str, pd.Series]:

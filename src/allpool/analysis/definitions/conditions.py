@@ -58,24 +58,6 @@ class Condition(Frozen):
             )
         return self
 
-    @property
-    def sentence(self) -> str:
-        """The condition in words."""
-        named = self.column or self.element or self.fact or self.population
-        asked = self.response or self.event
-        what = named or (f"{asked.endpoint}/{asked.definition}" if asked else "")
-        parts = [f"is {' or '.join(self.in_)}"] if self.in_ else []
-        parts += [f"is not {' or '.join(self.not_in)}"] if self.not_in else []
-        bounds = (
-            ("at least", self.at_least),
-            ("above", self.above),
-            ("at most", self.at_most),
-            ("below", self.below),
-        )
-        parts += [f"is {word} {limit:g}" for word, limit in bounds if limit is not None]
-        parts += [] if self.known is None else ["is known" if self.known else "is not known"]
-        return f"{what} {' and '.join(parts)}"
-
 
 SUBJECTS_OF_CONDITIONS = ("column", "element", "fact", "response", "event", "population")
 """What a condition can be on: the names of its fields that say so."""

@@ -21,6 +21,8 @@ class Fact(Frozen):
     title: str
     known: Literal["baseline", "later"]
     """Whether it is known at time zero; groups by a later one cannot be compared from there."""
+    studies: Many = ()
+    """Studies that it is read for; none means any."""
     unit: str | None = None
     source: str | None = None
     note: str | None = None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.analysis.definitions.forms import TimeEndpoint
+from allpool.analysis.derivation.courses import derive_courses
 from allpool.analysis.derivation.facts import derive_facts
 from allpool.analysis.derivation.intervals import Intervals
 from allpool.analysis.derivation.judged_moments import judged_moments
@@ -76,6 +77,7 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
             entries=entries,
             dictionary=dictionary,
         ),
+        "adex": derive_courses(connection, subjects, timeline, element=catalogue.baseline.treated),
         "adae": _adverse_events(connection, subjects, timeline),
         "admrd": _measurements(level, measurements, timeline),
     }

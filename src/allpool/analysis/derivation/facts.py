@@ -55,10 +55,11 @@ def derive_facts(
         if isinstance(fact, ComputedFact):
             found[name] = _computed(fact, found)
     level = subjects.select("studyid", "siteid", "usubjid")
+    meant = {name: pl.col("studyid").is_in(fact.studies) for name, fact in facts.items() if fact.studies}
     parts = [
-        level.join(frame.select(COLUMNS), on="usubjid", maintain_order="left").with_columns(
-            pl.lit(name).alias("paramcd")
-        )
+        level.filter(meant.get(name, pl.lit(True)))
+        .join(frame.select(COLUMNS), on="usubjid", maintain_order="left")
+        .with_columns(pl.lit(name).alias("paramcd"))
         for name, frame in found.items()
     ]
     empty = level.clear().with_columns(

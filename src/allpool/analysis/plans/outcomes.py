@@ -80,15 +80,22 @@ def _statistics(result: StepResult, catalogue: Catalogue, release: str | None) -
         "code_version": __version__,
     }
     return [
-        {**common, "id": _hash(key, item.statistic, item.group, item.at), **_numbers(item, plan.unit)}
-        for item in result.statistics
+        {**common, "id": _hash(key, *_names(item)), **_numbers(item, plan.unit)} for item in result.statistics
     ]
+
+
+def _names(item: Statistic) -> tuple[object, ...]:
+    """Return what tells a statistic from the others of its step."""
+    table = () if item.variable is None else (item.variable, item.variable_level)
+    return (item.statistic, item.group, item.at, *table)
 
 
 def _numbers(item: Statistic, unit: str) -> dict[str, object]:
     bounded = item.lower is not None or item.upper is not None
     return {
         "group_value": item.group,
+        "variable": item.variable,
+        "variable_level": item.variable_level,
         "statistic": item.statistic,
         "at": item.at,
         "value": None if item.value is None else float(item.value),

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import OWN
+from allpool.analysis.cohorts.flow import described
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.forms import Name, TimeDefinition
 from allpool.analysis.plans.steps import Step
@@ -100,7 +101,7 @@ def definition_lines(step: Step, catalogue: Catalogue) -> list[tuple[str, str]]:
     """Return what a step's definition says, as (word, sentence) to be printed beside its results."""
     population = catalogue.population(step.population)
     lines = [("Population", f"{population.title} ({population.id}, version {population.version})")]
-    lines += [("Only where", condition.sentence) for condition in step.where]
+    lines += [("Only where", described(condition)) for condition in step.where]
     if not isinstance(step, EndpointStep):
         return [*lines, *((word, catalogue.fact(name).title) for word, name in step.facts_named())]
     endpoint = catalogue.endpoint(step.endpoint)

@@ -33,6 +33,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_adae_usubjid"), "adae", ["usubjid"], unique=False)
     op.create_table(
+        "adex",
+        sa.Column("studyid", sa.String(), nullable=False),
+        sa.Column("siteid", sa.String(), nullable=True),
+        sa.Column("usubjid", sa.String(), nullable=False),
+        sa.Column("course", sa.Integer(), nullable=False),
+        sa.Column("astdt", sa.Date(), nullable=True),
+        sa.Column("ady", sa.Float(), nullable=True),
+        sa.Column("planned_days", sa.Float(), nullable=True),
+        sa.Column("delivered_days", sa.Float(), nullable=True),
+        sa.Column("setting", sa.String(), nullable=True),
+        sa.Column("srcdom", sa.String(), nullable=False),
+        sa.Column("srcid", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("usubjid", "course", name=op.f("pk_adex")),
+    )
+    op.create_table(
         "adfact",
         sa.Column("studyid", sa.String(), nullable=False),
         sa.Column("siteid", sa.String(), nullable=True),
@@ -177,6 +192,8 @@ def upgrade() -> None:
         sa.Column("estimator", sa.String(), nullable=False),
         sa.Column("group_by", sa.String(), nullable=True),
         sa.Column("group_value", sa.String(), nullable=True),
+        sa.Column("variable", sa.String(), nullable=True),
+        sa.Column("variable_level", sa.String(), nullable=True),
         sa.Column("statistic", sa.String(), nullable=False),
         sa.Column("at", sa.Float(), nullable=True),
         sa.Column("value", sa.Float(), nullable=True),
@@ -1378,5 +1395,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_admrd_usubjid"), table_name="admrd")
     op.drop_table("admrd")
     op.drop_table("adfact")
+    op.drop_table("adex")
     op.drop_index(op.f("ix_adae_usubjid"), table_name="adae")
     op.drop_table("adae")

@@ -13,6 +13,12 @@ from allpool.analysis.plans.steps.proportions import CompareStep, ProportionStep
 from allpool.analysis.plans.steps.regression import CoxStep, FineGrayStep, LogisticStep
 from allpool.analysis.plans.steps.survival import FollowUpStep, LogRankStep, RestrictedMeanStep, SurvivalStep
 from allpool.analysis.plans.steps.synthesis import SynthesisStep
+from allpool.analysis.plans.steps.tables import (
+    AdverseEventStep,
+    BaselineTableStep,
+    FlowStep,
+    ResponseTableStep,
+)
 
 Step: TypeAlias = Annotated[
     ProportionStep
@@ -29,7 +35,11 @@ Step: TypeAlias = Annotated[
     | LandmarkStep
     | TimeDependentStep
     | SynthesisStep
-    | PairedStep,
+    | PairedStep
+    | BaselineTableStep
+    | ResponseTableStep
+    | AdverseEventStep
+    | FlowStep,
     Field(discriminator="estimator"),
 ]
 """One step of a plan; `estimator` says which."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -21,6 +21,8 @@ from allpool.mappings.dictionary import Frozen, Many
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from allpool.analysis.cohorts.summary import SummaryTable
+
 AT_RISK_MINIMUM = 5
 
 
@@ -37,6 +39,8 @@ class Statistic:
     n: int | None = None
     unit: str | None = None
     note: str | None = None
+    variable: str | None = None
+    variable_level: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,6 @@ class Drawing:
 
     kind: str
     draw: Callable[[], Figure]
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A table of an answer as the page shows it: text in rows under headings."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +64,7 @@ class Answer:
     left_out: pd.DataFrame
     group_by: str = ""
     drawing: Drawing | None = None
-    listings: tuple[Listing, ...] = field(default=())
+    table: SummaryTable | None = None
 
     @classmethod
     def of(
@@ -79,10 +73,9 @@ class Answer:
         statistics: list[Statistic],
         *,
         drawing: Drawing | None = None,
-        listings: tuple[Listing, ...] = (),
     ) -> Answer:
         """Return the answer that rests on a sample."""
-        return cls(tuple(statistics), sample.frame, sample.left_out, sample.group_by, drawing, listings)
+        return cls(tuple(statistics), sample.frame, sample.left_out, sample.group_by, drawing)
 
 
 class StepBase(Frozen):
