@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 ROUNDING: Final = 1e-6
 """What the linear programmes may be off by; counts are whole numbers."""
+
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,17 @@ class Sum:
     parts: tuple[Hashable, ...]
 
 
-def withheld_cells(
-    counts: Mapping[Hashable, int], sums: Iterable[Sum], *, minimum: int
-) -> frozenset[Hashable]:
+def withheld_cells(counts: Mapping[Name, int], sums: Iterable[Sum], *, minimum: int) -> frozenset[Name]:
     """Return the counts to withhold: those of 1 to `minimum` - 1, and those that would give one of them away.
 
     A small count (also one that is printed nowhere, as those who did not respond among those who could) is
     safe where the printed counts leave it anything from 1 to `minimum` - 1 at least. Zero is no small count.
     `ValueError` where the parts of a sum exceed its total.
     """
-    table = _Table(dict(counts), tuple(sums), minimum)
+    numbers: dict[Hashable, int] = dict(counts.items())
+    table = _Table(numbers, tuple(sums), minimum)
     small = [cell for cell, count in table.counts.items() if 0 < count < minimum]
-    withheld = {cell for cell in small if cell in counts}
+    withheld: set[Hashable] = {cell for cell in small if cell in table.printed}
     added: list[Hashable] = []
     for cell in small:
         while not table.is_safe(cell, withheld):
@@ -50,7 +52,7 @@ def withheld_cells(
         near = table.near(cell, withheld)
         if all(table.is_safe(other, fewer) for other in small if other in near):
             withheld = fewer
-    return frozenset(withheld)
+    return frozenset(cell for cell in counts if cell in withheld)
 
 
 class _Table:

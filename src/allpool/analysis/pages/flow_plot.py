@@ -112,5 +112,12 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], *, 
         "",
         xy=end,
         xytext=start,
-        arrowprops={"arrowstyle": "-|>", "color": "#444444", "lw": 1, "ls": ":" if dashed else "-"},
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": "#444444",
+            "lw": 1,
+            "ls": ":" if dashed else "-",
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
     )

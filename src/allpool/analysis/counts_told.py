@@ -1,0 +1,118 @@
+"""The counts of persons that the statistics of one step say or tell, and which of them have to go."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Final
+
+from allpool.analysis.cell_suppression import Sum, withheld_cells
+
+PERSONS: Final = ("responders", "events", "observed")
+"""Statistics that count persons of a group, of whom the others are a count too."""
+SHARES: Final = ("proportion", "study_estimate")
+"""Statistics that are a share of `n`, so that they tell the count."""
+SMALL_SHARES: Final = ("survival", "incidence")
+"""Statistics that tell a count of `n` as nearly as nobody was censored before."""
+
+Cell = tuple[str, str | None, str | None, float | None]
+"""A count: what it counts, of which group, and at which time."""
+
+
+def verdicts(rows: Sequence[Mapping[str, Any]], *, minimum: int) -> list[tuple[bool, bool]]:
+    """Return for each statistic of one step whether its value goes, and whether its `n` goes.
+
+    `rows` have statistic, group, at, value and n.
+    """
+    counts: dict[Hashable, int] = {}
+    sums: list[Sum] = []
+    told: list[Cell | None] = []
+    for row in rows:
+        group, whole = _group(row), _number(row["n"])
+        if whole is not None:
+            counts[_n(group, whole)] = int(whole)
+        own = _count(row)
+        key: Cell | None = None
+        if own is not None:
+            key = (str(row["statistic"]), "count", group, _number(row["at"]))
+            counts[key] = own[0]
+            if own[1] and whole is not None and own[0] <= whole:
+                sums.append(Sum(_n(group, whole), (key,)))
+        told.append(key)
+    sums += _over_groups(rows, counts, told)
+    withheld = withheld_cells(counts, sums, minimum=minimum)
+    groups = {  # a group whose size or main count is small says nothing more
+        _group(row)
+        for row, key in zip(rows, told, strict=True)
+        if (key in withheld and row["statistic"] != "at_risk")
+        or (_number(row["n"]) is not None and _n(_group(row), _number(row["n"])) in withheld)
+    }
+    found = []
+    for row, key in zip(rows, told, strict=True):
+        group, whole = _group(row), _number(row["n"])
+        n_goes = whole is not None and _n(group, whole) in withheld
+        goes = group in groups or key in withheld or _is_small_share(row, minimum)
+        found.append((goes and _number(row["value"]) is not None, n_goes))
+    hidden_at = {
+        (_group(row), _number(row["at"]))
+        for row, (goes, _) in zip(rows, found, strict=True)
+        if goes and row["statistic"] in (*SMALL_SHARES, "at_risk")
+    }
+    return [
+        (goes or ((_group(row), _number(row["at"])) in hidden_at and row["statistic"] != "at_risk"), n_goes)
+        for row, (goes, n_goes) in zip(rows, found, strict=True)
+    ]
+
+
+def _over_groups(
+    rows: Sequence[Mapping[str, Any]], counts: dict[Hashable, int], told: Sequence[Cell | None]
+) -> list[Sum]:
+    """Return the sums over groups that totals of the step tell; a pooled share tells that of all studies."""
+    sums = []
+    sizes = {_group(row): _n(_group(row), _number(row["n"])) for row in rows if _number(row["n"]) is not None}
+    parts = tuple(dict.fromkeys(sizes[group] for group in sizes if group is not None))
+    if None in sizes and parts and counts[sizes[None]] >= sum(counts[part] for part in parts):
+        sums.append(Sum(sizes[None], parts))
+    for statistic in (*PERSONS, *SHARES):
+        own = [key for row, key in zip(rows, told, strict=True) if row["statistic"] == statistic and key]
+        groups = tuple(dict.fromkeys(key for key in own if key[2] is not None))
+        total = next((key for key in own if key[2] is None), None)
+        if statistic == "study_estimate" and groups and None in sizes:
+            total = (statistic, "count", None, None)
+            counts[total] = sum(counts[key] for key in groups)
+        if total is not None and groups and counts[total] >= sum(counts[key] for key in groups):
+            sums.append(Sum(total, groups))
+    return sums
+
+
+def _count(row: Mapping[str, Any]) -> tuple[int, bool] | None:
+    """Return the count of persons that a statistic says or tells, and whether the others are a count too."""
+    value, whole = _number(row["value"]), _number(row["n"])
+    if value is None:
+        return None
+    if row["statistic"] in PERSONS:
+        return round(value), True
+    if row["statistic"] == "at_risk":
+        return round(value), False
+    if row["statistic"] in SHARES and whole is not None and 0 <= value <= 1:
+        return round(value * whole), True
+    return None
+
+
+def _is_small_share(row: Mapping[str, Any], minimum: int) -> bool:
+    value, whole = _number(row["value"]), _number(row["n"])
+    if row["statistic"] not in SMALL_SHARES or value is None or whole is None:
+        return False
+    return any(0 < round(share * whole) < minimum for share in (value, 1 - value))
+
+
+def _n(group: str | None, whole: float | None) -> Cell:
+    return ("n", "of", group, whole)
+
+
+def _group(row: Mapping[str, Any]) -> str | None:
+    group = row["group"]
+    return None if group is None or group != group or group == "all" else str(group)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or value != value else float(value)
