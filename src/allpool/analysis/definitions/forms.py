@@ -71,6 +71,8 @@ class Moment(Frozen):
     """Column -> codes: no row with one of them; a row that does not say stays."""
     after: str | None = None
     """Moment that it must come after; one on the same day or before is not this moment."""
+    until: str | None = None
+    """Moment that it must not come after; one on the same day still is this moment."""
     measured: Measured | None = None
     """Only measurements that this rule says yes to (their `time` is `effective`)."""
     counts: tuple[Limit, ...] = ()

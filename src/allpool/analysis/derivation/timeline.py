@@ -109,25 +109,32 @@ def _by_source(moments: Mapping[str, Moment]) -> list[dict[str, Moment]]:
 
 
 def _in_order(rows: pl.DataFrame, moments: Mapping[str, Moment]) -> pl.DataFrame:
-    """Leave out what is not `after` the moment that it must come after, or is on its day.
+    """Leave out what is not `after` the moment that it must come after, or is past that which it is `until`.
 
     Where the two are known on different clocks, or one has no date, the row stays, and its time is not told.
     """
-    late = {name: moment.after for name, moment in moments.items() if moment.after}
-    if not late:
+    bound_by = {name: moment for name, moment in moments.items() if moment.after or moment.until}
+    if not bound_by:
         return rows
-    free = rows.filter(~pl.col("moment").is_in(list(late)))
+    free = rows.filter(~pl.col("moment").is_in(list(bound_by)))
     bounds = _with_anchors(_chosen(free.filter(pl.col("clock").is_not_null()), moments), moments)
     parts = [free]
-    for name, before in late.items():
+    for name, moment in bound_by.items():
         own = rows.filter(pl.col("moment") == name)
-        first = bounds.filter(pl.col("moment") == before)
-        known = free.filter(pl.col("moment") == before).select("usubjid")
-        known = pl.concat([known, first.select("usubjid")]).unique().with_columns(pl.lit(True).alias("known"))
-        first = first.select("usubjid", "clock", middle().alias("bound"))
-        held = own.join(known, on="usubjid", how="left").join(first, on=["usubjid", "clock"], how="left")
-        later = (middle() > pl.col("bound")).fill_null(True)
-        parts.append(held.filter(pl.col("known").fill_null(False) & later).select(rows.columns))
+        for other, later in ((moment.after, True), (moment.until, False)):
+            if other is None:
+                continue
+            first = bounds.filter(pl.col("moment") == other)
+            known = pl.concat(
+                [free.filter(pl.col("moment") == other).select("usubjid"), first.select("usubjid")]
+            )
+            known = known.unique().with_columns(pl.lit(True).alias("known"))
+            first = first.select("usubjid", "clock", middle().alias("bound"))
+            held = own.join(known, on="usubjid", how="left").join(first, on=["usubjid", "clock"], how="left")
+            past = middle() > pl.col("bound")
+            kept = (past if later else ~past).fill_null(True)
+            own = held.filter(pl.col("known").fill_null(False) & kept).select(rows.columns)
+        parts.append(own)
     return pl.concat(parts)
 
 

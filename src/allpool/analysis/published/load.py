@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.definitions.checks import Checks, ConditionChecks
+from allpool.analysis.definitions.checks import Checks, ConditionNames
 from allpool.analysis.definitions.conditions import Condition
 from allpool.analysis.definitions.forms import TimeDefinition
 from allpool.analysis.published.forms import OurTerms, PublishedFile, PublishedRecord
@@ -73,16 +73,40 @@ def _check_recipe(document: Document, at: Location, recipe: Recipe, study: str, 
             _check_time(recipe, study, catalogue)
     except DefinitionError as error:
         document.fail(error.message, at, DefinitionError)
-    checks = _condition_checks(catalogue)
+    names = _condition_names(catalogue)
+    late = False
     for place, item in _leaves(recipe, at):
-        if isinstance(item, Condition):
-            checks.condition(document, place, item)
-        elif item.element is not None:
-            checks.condition(document, place, Condition(element=item.element, known=True))
-        elif item.fact is not None:
-            checks.condition(document, place, Condition(fact=item.fact, known=True))
-        elif item.column is not None:
-            checks.condition(document, place, Condition(column=item.column, known=True))
+        condition = item if isinstance(item, Condition) else _known(item)
+        names.check(document, place, condition)
+        if condition.population is not None and condition.population not in catalogue.populations:
+            document.fail(f"there is no population '{condition.population}'", place, DefinitionError)
+        late = late or _is_late(condition, catalogue)
+    late = late or (recipe.population is not None and _rests_on_later(recipe.population, catalogue))
+    if isinstance(recipe, TimeRecipe) and late and not recipe.override:
+        document.fail(
+            "subjects or groups are known only after time zero, and who lives longer has more time to get "
+            "there (immortal time); give `override` with the reason to count them all the same",
+            at,
+            DefinitionError,
+        )
+
+
+def _known(of: Of) -> Condition:
+    return Condition(column=of.column, element=of.element, fact=of.fact, known=True)
+
+
+def _is_late(condition: Condition, catalogue: Catalogue) -> bool:
+    """Whether a condition is on something that is known only after time zero."""
+    if condition.fact is not None:
+        return catalogue.facts[condition.fact].known == "later"
+    if condition.population is not None:
+        return _rests_on_later(condition.population, catalogue)
+    return condition.response is not None or condition.event is not None
+
+
+def _rests_on_later(name: str, catalogue: Catalogue) -> bool:
+    population = catalogue.population(name)
+    return any(_is_late(condition, catalogue) for condition in (*population.where, *population.any_of))
 
 
 def _check_time(recipe: TimeRecipe, study: str, catalogue: Catalogue) -> None:
@@ -108,7 +132,7 @@ def _leaves(item: object, at: Location) -> Iterator[tuple[Location, Condition | 
             yield from _leaves(value, (*at, index))
 
 
-def _condition_checks(catalogue: Catalogue) -> ConditionChecks:
+def _condition_names(catalogue: Catalogue) -> ConditionNames:
     values = frozenset((*(item.element for item in catalogue.baseline.baseline), catalogue.baseline.treated))
     contract = Checks(load_dictionary(), load_terminology(), catalogue.moments)
-    return ConditionChecks(contract, catalogue.endpoints, catalogue.populations, catalogue.facts, values)
+    return ConditionNames(contract, catalogue.endpoints, catalogue.facts, values)

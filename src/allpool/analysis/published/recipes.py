@@ -51,10 +51,18 @@ class Of(Frozen):
         return self.column or self.element or self.fact or ""
 
 
+class Earliest(Frozen):
+    """The first so many subjects by a date."""
+
+    number: int = Field(ge=1)
+    of: Of
+
+
 class RecipeBase(Chosen):
     """What every recipe says: in whom, of the record's study (all subjects where it does not say)."""
 
     population: Name | None = None
+    earliest: Earliest | None = None
     note: str | None = None
     """What had to be assumed because the paper does not say; printed beside the number."""
 
@@ -135,16 +143,21 @@ class AdverseEventsRecipe(RecipeBase):
 
 
 class TimeRecipe(RecipeBase):
-    """What every recipe on a time to an event says: which one, under which definition."""
+    """What every recipe on a time to an event says: which one, under which definition.
+
+    Subjects and groups that are known only after time zero (transplant, response) are taken only with
+    `override`, the reason to do so all the same; it is printed beside the result.
+    """
 
     endpoint: Name
     definition: Name = "common"
+    override: str | None = None
 
 
 class SurvivalRecipe(TimeRecipe):
     """Kaplan-Meier: `percent`, `standard_error`, `lower`, `upper` at `at`, and `median`.
 
-    `numerator` is the number free of the event at `at` where nobody was censored before, `denominator` all.
+    `numerator` is the number of whom no event is known by `at`, `denominator` all.
     """
 
     kind: Literal["survival"]
@@ -165,15 +178,10 @@ class CumulativeIncidenceRecipe(TimeRecipe):
 
 
 class LogRankRecipe(TimeRecipe):
-    """Log-rank test of two or more groups: `p`, `verdict`.
-
-    Groups that are known only after time zero are compared only with `override`, the reason to do so all the
-    same; it is printed beside the result.
-    """
+    """Log-rank test of two or more groups: `p`, `verdict`."""
 
     kind: Literal["log_rank"]
     groups: Groups
-    override: str | None = None
 
 
 class Covariate(Frozen):
