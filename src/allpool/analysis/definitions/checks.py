@@ -77,9 +77,7 @@ class Checks:
         for word, anchor in (("anchor", moment.anchor), ("days_from", moment.days_from)):
             if anchor is not None:
                 self.codes(document, (*at, word), [anchor], "time_anchor")
-        for word, other in (("after", moment.after), ("until", moment.until)):
-            if other is not None:
-                self.moments_exist(document, (*at, word), [other])
+        self.moments_exist(document, at, [name for name in (moment.after, moment.until) if name])
         if moment.measured is not None:
             self._measured(document, (*at, "measured"), moment.measured)
         self.elements(document, (*at, "counts"), [limit.element for limit in moment.counts])
