@@ -1,111 +1,45 @@
-"""Two-stage synthesis: an estimate per study, then one over studies."""
+"""Two-stage synthesis: an estimate per study, from its patients or from its paper, then one over studies."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from allpool.analysis.cohorts.evidence import PATIENT, PATIENT_LEVEL, PUBLISHED, PublishedEstimate
+from allpool.analysis.cohorts.mixtures import same_unit
+from allpool.analysis.cohorts.pooled import LEFT_OUT, STUDIES, Pooled, PooledStudies
 from allpool.analysis.cohorts.samples import Sample
+from allpool.analysis.estimators.arrays import FloatArray, IntArray, critical_value
 from allpool.analysis.estimators.kaplan_meier import kaplan_meier
-from allpool.analysis.meta import pool_proportions, random_effects
+from allpool.analysis.estimators.synthesis import Synthesis
+from allpool.analysis.meta import exact_common, pool_proportions, random_effects
 from allpool.analysis.proportions import proportion
 from allpool.analysis.units import days_per
 from allpool.errors import AnalysisError
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+__all__ = ["Pooled", "PooledStudies", "pool_responses", "pool_survival"]
 
-STUDIES = ["study", "events", "n", "estimate", "lower", "upper", "weight"]
 LEAST_AT_RISK = 5
+FEW_STUDIES = 4
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Pooled:
-    """One pooled estimate, brought back to the scale of the studies' own."""
+class _Fit:
+    """A synthesis brought back to the studies' scale; `note` says why there is no estimate."""
 
-    estimate: float
-    lower: float
-    upper: float
-    prediction_lower: float
-    prediction_upper: float
-
-
-@dataclass(frozen=True, eq=False)
-class PooledStudies:
-    """A synthesis: `studies` (study, events, n, estimate, lower, upper, weight in percent), the
-    random-effects and the common-effect estimate, heterogeneity, and who was left out and why.
-    """
-
-    title: str
-    measure: str
-    model: str
-    studies: pd.DataFrame
-    random: Pooled
-    fixed: Pooled
-    tau2: float
-    tau2_lower: float
-    tau2_upper: float
-    i2: float
-    q: float
-    q_p: float
-    k: int
-    level: float
-    left_out: tuple[str, ...]
-    synthetic: bool
-
-    @property
-    def estimate(self) -> float:
-        """The random-effects estimate on the studies' scale."""
-        return self.random.estimate
-
-    @property
-    def lower(self) -> float:
-        """Lower limit of the random-effects estimate."""
-        return self.random.lower
-
-    @property
-    def upper(self) -> float:
-        """Upper limit of the random-effects estimate."""
-        return self.random.upper
-
-    @property
-    def prediction_lower(self) -> float:
-        """Lower limit of the prediction interval; nan below three studies."""
-        return self.random.prediction_lower
-
-    @property
-    def prediction_upper(self) -> float:
-        """Upper limit of the prediction interval; nan below three studies."""
-        return self.random.prediction_upper
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row: the pooled estimates and the heterogeneity."""
-        row = {
-            "model": self.model,
-            "k": self.k,
-            "estimate": self.random.estimate,
-            "lower": self.random.lower,
-            "upper": self.random.upper,
-            "prediction_lower": self.random.prediction_lower,
-            "prediction_upper": self.random.prediction_upper,
-            "fixed": self.fixed.estimate,
-            "fixed_lower": self.fixed.lower,
-            "fixed_upper": self.fixed.upper,
-            "tau2": self.tau2,
-            "i2": self.i2,
-            "q": self.q,
-            "q_p": self.q_p,
-        }
-        return pd.DataFrame([row])
-
-    def forest(self) -> Figure:
-        """Draw the studies, their weights and the pooled estimates."""
-        from allpool.analysis.pages.plots import forest_figure
-
-        return forest_figure(self)
+    pooled: Pooled
+    tau2: float = NAN
+    tau2_lower: float = NAN
+    tau2_upper: float = NAN
+    i2: float = NAN
+    q: float = NAN
+    q_p: float = NAN
+    weights: tuple[float, ...] | None = None
+    note: str | None = None
 
 
 def pool_responses(
@@ -116,38 +50,68 @@ def pool_responses(
     method: str = "REML",
     test: str = "z",
     level: float = 0.95,
+    published: Mapping[str, PublishedEstimate] | None = None,
+    notes: tuple[str, ...] = (),
+    override: str | None = None,
 ) -> PooledStudies:
-    """Pool proportions over the groups of a response sample; `AnalysisError` below two studies."""
+    """Pool proportions over the groups of a response sample, and over published ones of other studies.
+
+    The common effect of "glmm" is exact: Clopper-Pearson of the sums. Where no study has a success, or none
+    a failure, "glmm" has no estimate; the exact common effect then stands alone, and a note says so.
+
+    Raises
+    ------
+    AnalysisError
+        fewer than two studies; studies that count different things without an `override`.
+    """
     rows = []
     for study, frame in sample.groups():
-        own = proportion(int(frame["event"].sum()), len(frame), level=level)
-        rows.append((study, int(frame["event"].sum()), len(frame), own.estimate, own.lower, own.upper))
-    studies = _at_least_two(pd.DataFrame(rows, columns=STUDIES[:-1]), sample)
-    x, n = studies["events"].to_numpy(), studies["n"].to_numpy()
-    random = pool_proportions(x, n, transform=model, method=method, test=test, level=level)
-    fixed = pool_proportions(x, n, transform="logit" if model == "glmm" else model, method="FE", level=level)
-    return PooledStudies(
+        x, size = int(frame["event"].sum()), len(frame)
+        own = proportion(x, size, level=level)
+        rows.append((study, PATIENT_LEVEL, x, size, own.estimate, own.lower, own.upper))
+    printed = _beside(published, sample)
+    for study, found in printed.items():
+        x, size = int(found.numerator or 0), int(found.denominator or 0)
+        own = proportion(x, size, level=level)
+        rows.append((study, PUBLISHED, x, size, own.estimate, own.lower, own.upper))
+    studies = _at_least_two(rows, sample)
+    happened, trials = studies["events"].to_numpy(float), studies["n"].to_numpy(float)
+
+    def fit(kept: IntArray, *, sensitivity: bool = False) -> _Fit:
+        x, n = happened[kept], trials[kept]
+        how = "hksj" if sensitivity else test
+        scale = "logit" if model == "glmm" and sensitivity else model
+        try:
+            found = pool_proportions(x, n, transform=scale, method=method, test=how, level=level)
+        except AnalysisError as error:
+            if scale != "glmm" or (0 < x.sum() < n.sum() and not ((x == 0) | (x == n)).all()):
+                raise
+            return _Fit(Pooled(NAN, NAN, NAN), weights=_shares(n), note=error.message)
+        pooled = Pooled(
+            found.proportion,
+            found.proportion_lower,
+            found.proportion_upper,
+            found.proportion_prediction_lower,
+            found.proportion_prediction_upper,
+        )
+        return _as_fit(found, pooled)
+
+    if model == "glmm":
+        exact = exact_common(happened, trials, level=level)
+        fixed = Pooled(exact.estimate, exact.lower, exact.upper)
+    else:
+        common = pool_proportions(happened, trials, transform=model, method="FE", level=level)
+        fixed = Pooled(common.proportion, common.proportion_lower, common.proportion_upper)
+    return _pooled(
+        studies,
+        sample,
+        fit,
+        fixed=fixed,
         title=title,
         measure="proportion",
         model=_model_name(model, method, test),
-        studies=studies.assign(weight=random.weights)[STUDIES],
-        random=Pooled(
-            random.proportion,
-            random.proportion_lower,
-            random.proportion_upper,
-            *_prediction(random.proportion_prediction_lower, random.proportion_prediction_upper, k=random.k),
-        ),
-        fixed=Pooled(fixed.proportion, fixed.proportion_lower, fixed.proportion_upper, np.nan, np.nan),
-        tau2=random.tau2,
-        tau2_lower=random.tau2_lower,
-        tau2_upper=random.tau2_upper,
-        i2=random.i2,
-        q=random.q,
-        q_p=random.q_p,
-        k=random.k,
         level=level,
-        left_out=_left_out(sample),
-        synthetic=bool(sample.frame["synthetic"].any()),
+        notes=(*_units(sample, printed, override), *_published_notes(published, printed), *notes),
     )
 
 
@@ -161,13 +125,17 @@ def pool_survival(
     test: str = "z",
     level: float = 0.95,
     at_risk_minimum: int = LEAST_AT_RISK,
+    published: Mapping[str, PublishedEstimate] | None = None,
+    notes: tuple[str, ...] = (),
+    override: str | None = None,
 ) -> PooledStudies:
-    """Pool survival at one time over groups, on the scale log(-log S) with Greenwood's variance.
+    """Pool survival at one time over groups, and published ones, on log(-log S) with Greenwood's variance.
 
     Studies with fewer than `at_risk_minimum` at risk at that time, or without any event or any survivor
     (whose log(-log S) does not exist), are left out and named.
     """
-    rows, errors, omitted = [], [], []
+    rows: list[tuple[object, ...]] = []
+    omitted: list[str] = []
     for study, frame in sample.groups():
         curve = kaplan_meier(frame["aval"] / days_per(unit), frame["event"], level=level)
         point = curve.at([at]).iloc[0]
@@ -178,46 +146,167 @@ def pool_survival(
         elif not 0 < point["survival"] < 1:
             omitted.append(f"{study}: survival is {point['survival']:g}, of which log(-log S) does not exist")
         else:
-            rows.append(
-                (study, int(curve.events), curve.n, point["survival"], point["lower"], point["upper"])
-            )
-            errors.append(point["standard_error"])
-    studies = _at_least_two(pd.DataFrame(rows, columns=STUDIES[:-1]), sample, omitted)
+            told = (point["survival"], point["lower"], point["upper"], point["standard_error"])
+            rows.append((study, PATIENT_LEVEL, int(curve.events), curve.n, *told))
+    printed = _beside(published, sample)
+    for study, found in printed.items():
+        error = float(found.error or NAN)
+        estimate = float(found.value or NAN)
+        limits = _log_log_limits(estimate, error, level)
+        rows.append((study, PUBLISHED, NAN, int(found.denominator or 0), estimate, *limits, error))
+    studies = _at_least_two(rows, sample, omitted)
     survival = studies["estimate"].to_numpy(dtype=float)
     y = np.log(-np.log(survival))
-    v = (np.array(errors) / (survival * np.log(survival))) ** 2
-    random = random_effects(y, v, method=method, test=test, level=level)
-    fixed = random_effects(y, v, method="FE", level=level)
+    v = (studies["standard_error"].to_numpy(dtype=float) / (survival * np.log(survival))) ** 2
 
     def back(value: float) -> float:
         return float(np.exp(-np.exp(value)))
 
-    return PooledStudies(
+    def fit(kept: IntArray, *, sensitivity: bool = False) -> _Fit:
+        how = "hksj" if sensitivity else test
+        found = random_effects(y[kept], v[kept], method=method, test=how, level=level)
+        pooled = Pooled(
+            back(found.estimate),
+            back(found.upper),
+            back(found.lower),
+            back(found.prediction_upper),
+            back(found.prediction_lower),
+        )
+        return _as_fit(found, pooled)
+
+    common = random_effects(y, v, method="FE", level=level)
+    return _pooled(
+        studies,
+        sample,
+        fit,
+        fixed=Pooled(back(common.estimate), back(common.upper), back(common.lower)),
         title=title,
         measure=f"survival at {at:g} {unit}s",
         model=_model_name("log(-log S)", method, test),
-        studies=studies.assign(weight=random.weights)[STUDIES],
-        random=Pooled(
-            back(random.estimate),
-            back(random.upper),
-            back(random.lower),
-            *_prediction(back(random.prediction_upper), back(random.prediction_lower), k=random.k),
-        ),
-        fixed=Pooled(back(fixed.estimate), back(fixed.upper), back(fixed.lower), np.nan, np.nan),
-        tau2=random.tau2,
-        tau2_lower=random.tau2_lower,
-        tau2_upper=random.tau2_upper,
-        i2=random.i2,
-        q=random.q,
-        q_p=random.q_p,
-        k=random.k,
         level=level,
-        left_out=(*omitted, *_left_out(sample)),
-        synthetic=bool(sample.frame["synthetic"].any()),
+        omitted=tuple(omitted),
+        notes=(*_units(sample, printed, override), *_published_notes(published, printed), *notes),
     )
 
 
-def _at_least_two(studies: pd.DataFrame, sample: Sample, omitted: list[str] | None = None) -> pd.DataFrame:
+def _pooled(
+    studies: pd.DataFrame,
+    sample: Sample,
+    fit: Callable[..., _Fit],
+    *,
+    fixed: Pooled,
+    title: str,
+    measure: str,
+    model: str,
+    level: float,
+    notes: tuple[str, ...],
+    omitted: tuple[str, ...] = (),
+) -> PooledStudies:
+    """Fit all studies and all but each, and say what a reader must know of so many studies."""
+    k = len(studies)
+    everybody = np.arange(k)
+    whole = fit(everybody)
+    few = k <= FEW_STUDIES
+    return PooledStudies(
+        title=title,
+        measure=measure,
+        model=model,
+        studies=studies.assign(weight=whole.weights)[STUDIES],
+        random=whole.pooled if k >= 3 else _without_prediction(whole.pooled),
+        fixed=fixed,
+        hartung_knapp=_without_prediction(fit(everybody, sensitivity=True).pooled),
+        tau2=whole.tau2,
+        tau2_lower=NAN if few else whole.tau2_lower,
+        tau2_upper=NAN if few else whole.tau2_upper,
+        i2=whole.i2,
+        q=whole.q,
+        q_p=whole.q_p,
+        k=k,
+        level=level,
+        left_out=(*omitted, *_left_out(sample)),
+        synthetic=bool(sample.frame["synthetic"].any()),
+        notes=(*_few_notes(k, whole), *notes),
+        leave_one_out=_each_left_out(studies, fit),
+    )
+
+
+def _each_left_out(studies: pd.DataFrame, fit: Callable[..., _Fit]) -> pd.DataFrame:
+    rows: list[tuple[object, ...]] = []
+    k = len(studies)
+    for i, name in enumerate(studies["study"]):
+        kept = np.flatnonzero(np.arange(k) != i)
+        if k == 2:
+            other = studies.iloc[kept[0]]
+            rows.append(
+                (
+                    name,
+                    1,
+                    other["estimate"],
+                    other["lower"],
+                    other["upper"],
+                    NAN,
+                    NAN,
+                    f"{other['study']} alone",
+                )
+            )
+            continue
+        rest = fit(kept)
+        told = (rest.pooled.estimate, rest.pooled.lower, rest.pooled.upper, rest.tau2, rest.i2)
+        rows.append((name, k - 1, *told, rest.note))
+    return pd.DataFrame(rows, columns=LEFT_OUT)
+
+
+def _few_notes(k: int, whole: _Fit) -> list[str]:
+    notes = []
+    if whole.note:
+        notes.append(
+            f"{whole.note}. The common effect is exact (Clopper-Pearson of the sums) and supposes that the "
+            "studies share one proportion"
+        )
+    if k <= FEW_STUDIES:
+        notes.append(
+            f"{k} studies: how much studies differ can hardly be told from so few; tau2 has no interval "
+            "here, and the common effect and the Hartung-Knapp interval stand beside the random effects"
+        )
+    return notes
+
+
+def _beside(
+    published: Mapping[str, PublishedEstimate] | None, sample: Sample
+) -> dict[str, PublishedEstimate]:
+    """Return the published estimates of studies that bring no patients."""
+    with_patients = {study for study, _ in sample.groups()}
+    return {study: found for study, found in sorted((published or {}).items()) if study not in with_patients}
+
+
+def _published_notes(
+    published: Mapping[str, PublishedEstimate] | None, entering: Mapping[str, PublishedEstimate]
+) -> list[str]:
+    notes = []
+    for study, found in sorted((published or {}).items()):
+        name = f"{study}: published {found.said} ({found.record})"
+        if study in entering:
+            notes.append(f"{name} entered as published; nobody can re-derive it")
+        else:
+            notes.append(f"{name} did not enter, since the study's patients did")
+    return notes
+
+
+def _units(sample: Sample, printed: Mapping[str, PublishedEstimate], override: str | None) -> tuple[str, ...]:
+    """Check that one thing is counted; a sample counts patients unless its frame says otherwise."""
+    units = {}
+    for study, frame in sample.groups():
+        said = set(frame["unit_of_analysis"]) if "unit_of_analysis" in frame.columns else {PATIENT}
+        units[study] = " and ".join(sorted(str(unit) for unit in said))
+    units |= {study: found.unit_of_analysis or "not stated" for study, found in printed.items()}
+    return same_unit(units, override=override)
+
+
+def _at_least_two(
+    rows: Sequence[tuple[object, ...]], sample: Sample, omitted: list[str] | None = None
+) -> pd.DataFrame:
+    columns = [*STUDIES[:-1], "standard_error"][: len(rows[0])] if rows else STUDIES[:-1]
+    studies = pd.DataFrame(rows, columns=columns).sort_values("study", kind="stable", ignore_index=True)
     if len(studies) >= 2:
         return studies
     why = "; ".join([*(omitted or []), *_left_out(sample)])
@@ -232,9 +321,31 @@ def _left_out(sample: Sample) -> tuple[str, ...]:
     return tuple(f"{group}: {sample.note(group)}" for group in groups)
 
 
-def _prediction(lower: float, upper: float, *, k: int) -> tuple[float, float]:
-    """A prediction interval needs three studies."""
-    return (lower, upper) if k >= 3 else (float("nan"), float("nan"))
+def _log_log_limits(estimate: float, error: float, level: float) -> tuple[float, float]:
+    """Return the limits of survival on log(-log S)."""
+    y, margin = np.log(-np.log(estimate)), critical_value(level) * error / (estimate * -np.log(estimate))
+    return float(np.exp(-np.exp(y + margin))), float(np.exp(-np.exp(y - margin)))
+
+
+def _as_fit(found: Synthesis, pooled: Pooled) -> _Fit:
+    return _Fit(
+        pooled,
+        tau2=found.tau2,
+        tau2_lower=found.tau2_lower,
+        tau2_upper=found.tau2_upper,
+        i2=found.i2,
+        q=found.q,
+        q_p=found.q_p,
+        weights=found.weights,
+    )
+
+
+def _without_prediction(pooled: Pooled) -> Pooled:
+    return Pooled(pooled.estimate, pooled.lower, pooled.upper)
+
+
+def _shares(n: FloatArray) -> tuple[float, ...]:
+    return tuple(float(share) for share in 100 * n / n.sum())
 
 
 def _model_name(model: str, method: str, test: str) -> str:

@@ -1,4 +1,4 @@
-"""Figures: survival curves with numbers at risk, and forest plots; the same data give the same bytes."""
+"""Figures: survival curves with numbers at risk, and how every figure is written; same data, same bytes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from math import floor, isfinite
+from math import floor
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from allpool.analysis.cohorts.curves import SurvivalCurves
-    from allpool.analysis.cohorts.pooling import Pooled, PooledStudies
     from allpool.analysis.estimators.kaplan_meier import KaplanMeier
 
 # Okabe and Ito's palette, made for colour-blind readers: https://jfly.uni-koeln.de/color/
@@ -90,48 +89,6 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
         return figure
 
 
-def forest_figure(pooled: PooledStudies) -> Figure:
-    """Draw each study with its weight, the pooled estimates, and from three studies a prediction interval."""
-    with style():
-        rows = pooled.studies.to_dict("records")
-        height = 1.75 + 0.3 * (len(rows) + 4)
-        figure = Figure(figsize=(8.6, height))
-        axes = figure.subplots()
-        top = len(rows) + 3
-        for place, row in enumerate(rows):
-            y = top - place
-            size = 3.0 + 9.0 * np.sqrt(row["weight"] / 100)
-            axes.plot([row["lower"], row["upper"]], [y, y], color=COLOURS[0], lw=1.4)
-            axes.plot(row["estimate"], y, "s", color=COLOURS[0], ms=size)
-            counts = f"{int(row['events'])}/{int(row['n'])}"
-            _line(axes, y, str(row["study"]), counts, _interval(row["estimate"], row["lower"], row["upper"]))
-            axes.text(1.78, y, f"{row['weight']:.1f} %", va="center", ha="right")
-        _diamond(axes, 2.4, pooled.random, "Random effects", COLOURS[1])
-        _diamond(axes, 1.4, pooled.fixed, "Common effect", COLOURS[6])
-        if isfinite(pooled.prediction_lower):
-            axes.plot([pooled.prediction_lower, pooled.prediction_upper], [0.4, 0.4], color=COLOURS[1], lw=3)
-            span = f"({pooled.prediction_lower:.1%} to {pooled.prediction_upper:.1%})"
-            _line(axes, 0.4, "Prediction interval", "", span)
-        _line(axes, top + 0.9, "Study", "events/n", f"estimate ({pooled.level:.0%} CI)", bold=True)
-        axes.text(1.78, top + 0.9, "weight", va="center", ha="right", fontweight="bold")
-        axes.axvline(pooled.random.estimate, color=COLOURS[1], lw=0.8, ls=":")
-        axes.set_xlabel(pooled.measure)  # under the axis, where a long name has room
-        axes.set_ylim(-0.2, top + 1.4)
-        axes.set_xlim(0, 1)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        figure.subplots_adjust(left=0.27, right=0.62, top=1 - 0.55 / height, bottom=0.85 / height)
-        figure.text(0.02, 1 - 0.16 / height, fill(pooled.title, 112), va="top", fontsize=9)
-        i2 = f"I² = {pooled.i2:.0f} %" if isfinite(pooled.i2) else "I² not defined"
-        tau2 = f"τ² = {pooled.tau2:.3f}" if isfinite(pooled.tau2) else "τ² not defined"
-        foot(
-            figure, f"{pooled.model}; k = {pooled.k}; {i2}; {tau2}; Q = {pooled.q:.2f}, P = {pooled.q_p:.3f}"
-        )
-        mark(figure, synthetic=pooled.synthetic)
-        return figure
-
-
 def write_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
     """Write `figure` as SVG and PNG (`path` is without suffix); the bytes depend on the data alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -192,25 +149,6 @@ def ticks_to(end: float) -> list[float]:
     """Return where an axis of time from 0 to `end` has its ticks."""
     step = next((step for step in STEPS if end / step <= 8), end / 8 or 1)
     return [float(step * index) for index in range(floor(end / step) + 1)]
-
-
-def _diamond(axes: Axes, y: float, part: Pooled, name: str, colour: str) -> None:
-    if isfinite(part.lower) and isfinite(part.upper):
-        corners = [(part.lower, y), (part.estimate, y + 0.3), (part.upper, y), (part.estimate, y - 0.3)]
-        axes.fill(*zip(*corners, strict=True), color=colour)
-    _line(axes, y, name, "", _interval(part.estimate, part.lower, part.upper), bold=True)
-
-
-def _line(axes: Axes, y: float, name: str, counts: str, text: str, *, bold: bool = False) -> None:
-    """Write the words of one row left and right of the plot, in the axes' own width."""
-    more: dict[str, Any] = {"fontweight": "bold"} if bold else {}
-    axes.text(-0.62, y, name, va="center", **more)
-    axes.text(-0.06, y, counts, va="center", ha="right", **more)
-    axes.text(1.05, y, text, va="center", **more)
-
-
-def _interval(estimate: float, lower: float, upper: float) -> str:
-    return f"{estimate:.1%} ({lower:.1%} to {upper:.1%})"
 
 
 def foot(figure: Figure, text: str) -> None:
