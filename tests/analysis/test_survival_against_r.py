@@ -6,10 +6,8 @@ Tolerances: 1e-12 for Kaplan-Meier, as the oracles ask; 1e-8 for all else (obser
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,6 +22,7 @@ from allpool.analysis.survival import (
     logrank,
     restricted_mean_difference,
 )
+from allpool.analysis.time_dependent import counting_process
 
 from .conftest import Grid
 
@@ -161,19 +160,6 @@ def compare_means(grid: Grid, path: str, frame: pd.DataFrame, *, time: str, even
     grid.same(f"{path}/unadjusted/0/upper..95", difference.upper)
 
 
-def switched(frame: pd.DataFrame, *, stop: str, event: str, switches: dict[str, str]) -> pd.DataFrame:
-    """Split each row where an exposure switches on: (tstart, tstop] with the exposures known by tstart."""
-    rows = []
-    for record in frame.to_dict("records"):
-        cuts = sorted({record[at] for at in switches.values() if 0 < record[at] < record[stop]})
-        bounds = [0.0, *cuts, record[stop]]
-        for start, end in pairwise(bounds):
-            on = {name: int(record[at] <= start) for name, at in switches.items()}
-            happened = record[event] if end == record[stop] else 0
-            rows.append({**record, "tstart": start, "tstop": end, "happened": happened, **on})
-    return pd.DataFrame(rows)
-
-
 def _at(grid: Grid, path: str) -> Any:
     node: Any = grid.data
     for key in path.split("/"):
@@ -210,17 +196,17 @@ def test_bmt(grid: Grids, bmt: pd.DataFrame) -> None:
     for cause, name in ((1, "relapse"), (2, "trm")):
         model = cox(bmt.assign(of=(bmt.cr == cause).astype(int)), "t2", "of", terms)
         compare_cox(oracle, f"causespecific/{name}", model)
-    # an exposure that never came has no time: its switch lies beyond the end
     waits = {"agvhd": ("ta", "da"), "cgvhd": ("tc", "dc"), "plt": ("tp", "dp")}
-    known = bmt.assign(**{f"{k}_at": bmt[t].where(bmt[d] == 1, np.inf) for k, (t, d) in waits.items()})
-    split = switched(known, stop="t2", event="d3", switches={k: f"{k}_at" for k in waits})
+    known = bmt.assign(**{f"{name}_at": bmt[t].where(bmt[d] == 1) for name, (t, d) in waits.items()})
+    switches = {name: f"{name}_at" for name in waits}
+    split = counting_process(known, time="t2", event="d3", exposure_time=switches)
     few, many = ["group", "z8", "agvhd"], ["group", "z8", "agvhd", "cgvhd", "plt"]
     for name, chosen, strata in (
         ("agvhd", few, None),
         ("all3", many, None),
         ("all3_strata_hospital", many, "hospital"),
     ):
-        model = cox(split, "tstop", "happened", chosen, entry="tstart", strata=strata)
+        model = cox(split, "stop", "event", chosen, entry="start", strata=strata)
         compare_cox(oracle, f"td_cox/{name}", model)
     compare_means(oracle, "rmst_group2_vs_3", bmt[bmt.group != "1"], time="t2", event="d3", by="group")
     oracle.is_complete(
@@ -301,13 +287,12 @@ def _amlsg_cox(oracle: Grid, amlsg: pd.DataFrame) -> None:
 
 
 def _amlsg_transplant(oracle: Grid, remission: pd.DataFrame) -> None:
-    known = remission[["Study", "Center", "AOD", "rfs2", "rfsstat2", "allo_t"]].assign(
-        allo_at=remission.allo_t.fillna(np.inf), ever=remission.allo_t.notna()
-    )
-    split = switched(known, stop="rfs2", event="rfsstat2", switches={"allo": "allo_at"})
+    known = remission[["Study", "Center", "AOD", "rfs2", "rfsstat2", "allo_t"]]
+    known = known.assign(ever=known.allo_t.notna())
+    split = counting_process(known, time="rfs2", event="rfsstat2", exposure_time={"allo": "allo_t"})
     oracle.same("td_cox/n_switch", int(split.allo.sum()))
     for name, strata in (("rfs", None), ("rfs_strata_study", "Study"), ("rfs_strata_center", "Center")):
-        model = cox(split, "tstop", "happened", ["allo", "AOD"], entry="tstart", strata=strata)
+        model = cox(split, "stop", "event", ["allo", "AOD"], entry="start", strata=strata)
         compare_cox(oracle, f"td_cox/{name}", model)
     compare_cox(oracle, "td_cox/naive_ever_allo_WRONG", cox(known, "rfs2", "rfsstat2", ["ever", "AOD"]))
     at = landmark(remission, at=180, time="rfs2", event="rfsstat2", exposure_time="allo_t")

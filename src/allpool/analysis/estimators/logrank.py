@@ -44,10 +44,11 @@ class LogRank:
         return frame.assign(chi2=self.chi2, df=self.df, p=self.p)
 
 
-def logrank(time: Any, event: Any, group: Any, *, strata: Any = None) -> LogRank:
+def logrank(time: Any, event: Any, group: Any, *, strata: Any = None, entry: Any = None) -> LogRank:
     """Test whether survival is the same in all groups (Mantel 1966; with strata, R's survdiff).
 
     Groups are taken in sorted order, those of a Categorical in its own; a category nobody has is no group.
+    With `entry` a subject is at risk in (entry, time].
 
     Raises
     ------
@@ -56,14 +57,26 @@ def logrank(time: Any, event: Any, group: Any, *, strata: Any = None) -> LogRank
         length, missing or negative values.
     """
     exits, happened = times(time), indicators(event)
-    n = same_length(time=exits, event=happened, group=group, strata=strata)
+    entries = None if entry is None else times(entry, name="entry")
+    n = same_length(time=exits, event=happened, group=group, strata=strata, entry=entries)
     groups, member = labels(group, name="group")
     stratum = np.zeros(n, dtype=np.int64) if strata is None else labels(strata, name="strata")[1]
     if len(groups) < 2:
         raise AnalysisError("a log-rank test needs at least two groups with subjects; only one was given")
-    sets = risk_sets(exits, happened, entries=None, stratum=stratum)
+    return compared(
+        risk_sets(exits, happened, entries=entries, stratum=stratum),
+        member,
+        observed=tally(member[happened], size=len(groups)),
+        n=np.bincount(member, minlength=len(groups)),
+        groups=tuple(groups),
+    )
+
+
+def compared(
+    sets: RiskSets, member: IntArray, *, observed: FloatArray, n: IntArray, groups: tuple[Any, ...]
+) -> LogRank:
+    """Compare observed events per group with those expected from who was at risk at each of them."""
     expected, variance = _moments(sets, member, k=len(groups))
-    observed = tally(member[happened], size=len(groups))
     chi2, df = _quadratic_form(observed - expected, variance, compared=expected > 0)
     return LogRank(
         chi2=chi2,
@@ -71,8 +84,8 @@ def logrank(time: Any, event: Any, group: Any, *, strata: Any = None) -> LogRank
         p=float(chdtrc(df, chi2)),
         observed=read_only(observed),
         expected=read_only(expected),
-        n=np.bincount(member, minlength=len(groups)),
-        groups=tuple(groups),
+        n=n,
+        groups=groups,
     )
 
 
