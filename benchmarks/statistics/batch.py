@@ -101,7 +101,7 @@ def _q(y: Array, v: Array, tau2: Array) -> Array:
     return np.asarray((weight * (y - centre[:, None]) ** 2).sum(axis=1))
 
 
-def _fixed(y: Array, v: Array) -> Array:
+def _fixed(y: Array, _: Array) -> Array:
     return np.zeros(len(y))
 
 

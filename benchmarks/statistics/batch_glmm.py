@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logit, xlogy
 
 from allpool.analysis.meta import pool_proportions
 from benchmarks.statistics.batch import Array
-from numpy.typing import NDArray
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(31)
 LOG_WEIGHTS = np.log(WEIGHTS) + 0.5 * NODES**2 - 0.5 * np.log(2 * np.pi)
@@ -24,7 +24,7 @@ LARGE = 1.0
 
 @dataclass(frozen=True)
 class Fits:
-    """Mean logit, its standard error, tau2 and the homogeneity statistic per row; nan where there is no estimate."""
+    """Mean logit, its error, tau2 and the homogeneity statistic per row; nan where there is no estimate."""
 
     mean: Array
     error: Array
@@ -40,7 +40,7 @@ class _Moments:
 
 
 def fits(x: Array, n: Array) -> Fits:
-    """Fit every row of counts `x` of `n`; rows without a finite estimate, which the package refuses, are nan."""
+    """Fit every row of counts `x` of `n`; rows without a finite estimate, refused by the package, are nan."""
     refused = (x.sum(axis=1) == 0) | (x.sum(axis=1) == n.sum()) | ((x == 0) | (x == n)).all(axis=1)
     rows = np.flatnonzero(~refused)
     result = {name: np.full(len(x), np.nan) for name in ("mean", "error", "tau2", "homogeneity")}
@@ -57,7 +57,7 @@ def check_rows(x: Array, n: Array, found: Fits, rows: NDArray[np.int64]) -> None
         expected = pool_proportions(x[i], n, transform="glmm")
         got = (found.mean[i], found.error[i], found.tau2[i], found.homogeneity[i])
         wanted = (expected.estimate, expected.standard_error, expected.tau2, expected.q)
-        # at a large tau 31 nodes resolve a full study's integrand to a few percent, by either way of differentiating
+        # at a large tau 31 nodes resolve a full study's integrand to a few percent, differentiate as you will
         close = 0.1 if expected.tau2 > LARGE else 1e-4
         if not np.allclose(got, wanted, rtol=close, atol=close):
             raise RuntimeError("batch and pool_proportions differ for the glmm")
@@ -162,7 +162,7 @@ def _moments(x: Array, n: Array, mean: Array, tau: Array) -> _Moments:
 
 
 def _modes(x: Array, n: Array, mean: Array, tau: Array) -> tuple[Array, Array]:
-    """Return mode and curvature scale of each integrand, by Newton within a bracket, each until its own end."""
+    """Return mode and curvature scale of each integrand, by Newton within a bracket."""
     shape = x.shape
     x, n = x.ravel(), n.ravel()
     mean, tau = (np.broadcast_to(value, shape).ravel() for value in (mean, tau))

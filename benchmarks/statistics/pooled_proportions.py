@@ -1,8 +1,8 @@
 """Pooled proportions: intervals of the pooled rate, prediction intervals, and the test of homogeneity.
 
 Study rates are drawn with logits normal about logit(p) with standard deviation tau, counts are binomial. Two
-truths are held against each interval: the rate of the median study, expit(mean logit) = p, and the mean of the
-studies' rates, which lies nearer to a half when tau is above 0.
+truths are held against each interval: the rate of the median study, expit(mean logit) = p, and the mean of
+the studies' rates, which lies nearer to a half when tau is above 0.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, expit, logit, ndtr
+from scipy.special import chdtrc, expit, logit
 
 from allpool.analysis.estimators.transforms import transformed
 from benchmarks.statistics import batch_glmm
@@ -24,6 +24,7 @@ from benchmarks.statistics.settings import (
     TAUS,
     Row,
     Setting,
+    chance_within,
     coverage,
     rejections,
     sizes,
@@ -99,9 +100,7 @@ def _models(
         yield "glmm", interval(found.mean, found.error, found.tau2, k=n.size, method="ML", test=test), None
 
 
-def _row(
-    batch: Batch, n: Array, transform: str, setting: Setting, mean_rate: float, counted: Array
-) -> Row:
+def _row(batch: Batch, n: Array, transform: str, setting: Setting, mean_rate: float, counted: Array) -> Row:
     lower, upper = (back(limit, n, transform=transform) for limit in (batch.lower, batch.upper))
     row = coverage(lower, upper, setting["p"], counted=counted, widest=1.0)
     if row["given"]:
@@ -111,17 +110,9 @@ def _row(
         given = ~np.isnan(lower)
         if given.any():
             weight = counted[given] / counted[given].sum()
-            held = _chance_of_new_study(lower[given], upper[given], setting)
+            ends = (logit(np.clip(limit[given], 0.0, 1.0)) for limit in (lower, upper))
+            held = chance_within(*ends, centre=float(logit(setting["p"])), tau=setting["tau"])
             row[f"prediction_{convention}"] = float(weight @ held)
             width = np.minimum(upper[given], 1) - np.maximum(lower[given], 0)
             row[f"prediction_{convention}_width"] = weighted_median(width, weight)
     return row
-
-
-def _chance_of_new_study(lower: Array, upper: Array, setting: Setting) -> Array:
-    """Return the chance that a new study's true rate lies within the limits: known, so not simulated."""
-    centre, tau = float(logit(setting["p"])), setting["tau"]
-    low, high = (logit(np.clip(limit, 0.0, 1.0)) for limit in (lower, upper))
-    if tau == 0:
-        return ((low <= centre + 1e-9) & (centre - 1e-9 <= high)).astype(float)
-    return np.asarray(ndtr((high - centre) / tau) - ndtr((low - centre) / tau))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from scipy.special import ndtr
 
 from benchmarks.statistics.batch import Array
 
@@ -83,3 +84,12 @@ def weighted_median(values: Array, weight: Array) -> float:
     order = np.argsort(values)
     reached = np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)
     return float(values[order][min(reached, values.size - 1)])
+
+
+def chance_within(lower: Array, upper: Array, *, centre: float, tau: float) -> Array:
+    """Return the chance that a new study's true effect lies within the limits: known, so not simulated."""
+    if tau == 0:
+        held = ((lower <= centre + 1e-9) & (centre - 1e-9 <= upper)).astype(float)
+    else:
+        held = ndtr((upper - centre) / tau) - ndtr((lower - centre) / tau)
+    return np.where(np.isnan(lower) | np.isnan(upper), np.nan, held)
