@@ -75,8 +75,9 @@ class SurvivalCurves(Mapping[str, KaplanMeier]):
 
     def logrank(self) -> LogRank:
         """Return the log-rank test of the groups."""
-        frame = self.sample.frame
-        return logrank(frame["aval"] / days_per(self.unit), frame["event"], frame["group"])
+        frame, days = self.sample.frame, days_per(self.unit)
+        entry = frame["entry"] / days if self.sample.delayed else None
+        return logrank(frame["aval"] / days, frame["event"], frame["group"], entry=entry)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the whole step tables with their group."""
@@ -108,7 +109,13 @@ def survival_curves(
         )
     days = days_per(unit)
     curves = {
-        group: kaplan_meier(frame["aval"] / days, frame["event"], ci=ci, level=level)
+        group: kaplan_meier(
+            frame["aval"] / days,
+            frame["event"],
+            entry=frame["entry"] / days if sample.delayed else None,
+            ci=ci,
+            level=level,
+        )
         for group, frame in sample.groups()
     }
     return SurvivalCurves(curves, sample, title, unit, override, measure)

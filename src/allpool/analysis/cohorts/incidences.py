@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from allpool.analysis.cohorts.samples import Sample
+from allpool.analysis.cohorts.samples import Sample, punctual
 from allpool.analysis.units import days_per
 from allpool.errors import AnalysisError
 
@@ -43,7 +43,7 @@ class IncidenceCurves:
         """Return Gray's test of the groups for the event."""
         from allpool.analysis.competing import gray
 
-        frame = self.sample.frame
+        frame = punctual(self.sample, "Gray's test").frame
         return gray(frame["aval"] / days_per(self.unit), frame["cause"], frame["group"])
 
     def to_frame(self) -> pd.DataFrame:
@@ -68,7 +68,12 @@ def incidence_curves(
         raise AnalysisError(
             f"too little data: nobody is evaluable ({sample.note() or 'the cohort is empty'})"
         )
+    days = days_per(unit)
     estimate = cumulative_incidence(
-        frame["aval"] / days_per(unit), frame["cause"], group=frame["group"], level=level
+        frame["aval"] / days,
+        frame["cause"],
+        group=frame["group"],
+        entry=frame["entry"] / days if sample.delayed else None,
+        level=level,
     )
     return IncidenceCurves(estimate, sample, title, unit)

@@ -71,7 +71,8 @@ class Sample:
 
     `frame`: usubjid, studyid, siteid, group, synthetic, event (1 or 0), aval (days from the origin, or to the
     assessment), description, srcdom, srcid; of a time to an event also cause (0 censored, 1 the event, 2 a
-    competing one). `left_out`: usubjid, studyid, group, reason.
+    competing one) and entry (days from the origin to delayed entry, else 0). `left_out`: usubjid, studyid,
+    group, reason.
     """
 
     kind: str
@@ -83,6 +84,11 @@ class Sample:
         """Yield each group's name and rows, in the order of names; the one group of no grouping is `all`."""
         for group, frame in self.frame.groupby("group", sort=True):
             yield str(group), frame
+
+    @property
+    def delayed(self) -> bool:
+        """Whether anybody came under observation after the origin."""
+        return "entry" in self.frame and bool((self.frame["entry"] > 0).any())
 
     def left_out_of(self, group: str | None = None) -> pd.DataFrame:
         """Return the subjects left out, of one group or of all."""
@@ -106,6 +112,16 @@ class Sample:
             for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
         ]
         return f"{sum(reasons.values())} left out: " + "; ".join(parts)
+
+
+def punctual(sample: Sample, what: str) -> Sample:
+    """Return the sample; `AnalysisError` where somebody entered late, which `what` has no room for."""
+    if sample.delayed:
+        raise AnalysisError(
+            f"{what} takes no delayed entry, and some subjects come under observation after time zero; "
+            "ask from the first dose, or take Kaplan-Meier, log-rank, Cox or cumulative incidence"
+        )
+    return sample
 
 
 def grouped(
@@ -148,6 +164,7 @@ def sample_of(subjects: pd.DataFrame, rows: pd.DataFrame, *, kind: str, group: G
     else:
         frame["event"] = frame["cnsr"].map({0: 1, 1: 0, 2: 0})
         frame["cause"] = frame["cnsr"].map(CAUSES)
+        frame["entry"] = frame["entry_day"].astype("float64").fillna(0.0)
         frame["description"] = frame["evntdesc"]
         reason = frame["evntdesc"].where(frame["event"].isna())
     reason = reason.where(frame["paramcd"].notna(), "the definition is not meant for this study")
@@ -165,7 +182,7 @@ def sample_of(subjects: pd.DataFrame, rows: pd.DataFrame, *, kind: str, group: G
         "description",
         "srcdom",
         "srcid",
-        *(("cause",) if "cause" in frame.columns else ()),
+        *(("cause", "entry") if kind == "time-to-event" else ()),
     ]
     whole = {name: "int64" for name in ("event", "cause") if name in columns}
     chosen = frame.loc[kept, columns].astype(whole).reset_index(drop=True)

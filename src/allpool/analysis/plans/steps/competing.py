@@ -8,7 +8,7 @@ from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.incidences import incidence_curves
-from allpool.analysis.cohorts.samples import Grouping
+from allpool.analysis.cohorts.samples import Grouping, punctual
 from allpool.analysis.plans.steps.base import (
     AT_RISK_MINIMUM,
     Answer,
@@ -79,7 +79,7 @@ class GrayStep(TimeStep):
         """Return P, chi-square and degrees of freedom."""
         from allpool.analysis.competing import gray
 
-        sample = evaluable(self.sample(cohort))
+        sample = punctual(evaluable(self.sample(cohort)), "Gray's test")
         frame = sample.frame
         strata = None if self.strata is None else column_of(self.strata, frame, cohort)
         test = gray(frame["aval"], frame["cause"], frame["group"], strata=strata)

@@ -83,6 +83,7 @@ class TimeDependentStep(ExposureStep):
 
         sample, frame, note = self.exposed(cohort)
         rows = counting_process(frame, time="aval", event="event", exposure_time="exposure_time")
+        rows = rows.assign(start=rows[["start", "entry"]].max(axis=1)).query("start < stop")
         model = cox(
             rows,
             "stop",
@@ -100,6 +101,8 @@ class TimeDependentStep(ExposureStep):
             *term_statistics(model.table, "hazard_ratio", n=len(frame)),
         ]
         strata = None if not self.strata else frame[list(self.strata)].agg("|".join, axis=1)
+        if sample.delayed:
+            return Answer.of(sample, statistics)
         test = mantel_byar(frame["aval"], frame["event"], frame["exposure_time"], strata=strata)
         statistics.append(Statistic("mantel_byar_p", number(test.p), n=len(frame)))
         return Answer.of(sample, statistics)
@@ -120,6 +123,9 @@ class LandmarkStep(ExposureStep):
         from allpool.analysis.survival import cox, landmark, logrank
 
         sample, frame, note = self.exposed(cohort)
+        late = int((frame["entry"] > self.at * days_per(unit)).sum())
+        frame = frame[frame["entry"] <= self.at * days_per(unit)]
+        note = joined(f"{late} under observation only after the landmark" if late else None, note)
         days = days_per(unit)
         kept = landmark(frame, at=self.at * days, time="aval", event="event", exposure_time="exposure_time")
         after = kept.assign(aval=kept["time_from_landmark"], group=kept["exposed"].map(EXPOSED))

@@ -6,6 +6,7 @@ import warnings
 from typing import Literal
 
 from allpool.analysis.cohorts.cohort import Cohort
+from allpool.analysis.cohorts.samples import punctual
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
@@ -48,6 +49,7 @@ class CoxStep(TimeStep):
                 "aval",
                 "event",
                 list(self.covariates),
+                entry="entry" if sample.delayed else None,
                 strata=list(self.strata) or None,
                 ties=self.ties,
                 level=self.level,
@@ -69,7 +71,7 @@ class FineGrayStep(TimeStep):
         """Return the subdistribution hazard ratio and P of each term."""
         from allpool.analysis.competing import fine_gray
 
-        sample = evaluable(self.sample(cohort))
+        sample = punctual(evaluable(self.sample(cohort)), "Fine and Gray's model")
         frame, lost = design(self.covariates, sample, cohort, override=self.override is not None)
         model = fine_gray(frame, "aval", "cause", list(self.covariates), level=self.level)
         note = joined(_left(lost), unknown_membership(sample.note(), cohort))

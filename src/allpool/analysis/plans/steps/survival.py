@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.curves import survival_curves
-from allpool.analysis.cohorts.samples import Grouping
+from allpool.analysis.cohorts.samples import Grouping, punctual
 from allpool.analysis.estimators.kaplan_meier import KaplanMeier
 from allpool.analysis.plans.steps.base import (
     AT_RISK_MINIMUM,
@@ -114,7 +114,8 @@ class LogRankStep(TimeStep):
         sample = self.sample(cohort)
         frame = sample.frame
         strata = None if self.strata is None else column_of(self.strata, frame, cohort)
-        test = logrank(frame["aval"], frame["event"], frame["group"], strata=strata)
+        entry = frame["entry"] if sample.delayed else None
+        test = logrank(frame["aval"], frame["event"], frame["group"], strata=strata, entry=entry)
         stratified = f"stratified by {self.strata}" if self.strata else None
         note = joined(stratified, unknown_membership(sample.note(), cohort))
         statistics = [
@@ -139,7 +140,7 @@ class RestrictedMeanStep(TimeStep):
         """Return the restricted mean of each group, and the difference (second less first) of two."""
         from allpool.analysis.survival import kaplan_meier, restricted_mean_difference
 
-        sample = evaluable(self.sample(cohort))
+        sample = punctual(evaluable(self.sample(cohort)), "the restricted mean")
         days = days_per(unit)
         statistics = []
         for group, frame in sample.groups():
@@ -180,7 +181,7 @@ class FollowUpStep(TimeStep):
         """Return the median follow-up of each group; nan where it is not reached."""
         from allpool.analysis.survival import follow_up
 
-        sample = evaluable(self.sample(cohort))
+        sample = punctual(evaluable(self.sample(cohort)), "the median follow-up")
         statistics = []
         for group, frame in sample.groups():
             curve = follow_up(frame["aval"] / days_per(unit), frame["event"], level=self.level)
