@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
+from allpool.analysis.published.agreement import NOISE
 from allpool.analysis.published.recipes import (
     AssociationRecipe,
     Covariate,
@@ -58,12 +60,9 @@ def wilcoxon(recipe: WilcoxonRecipe, asked: Asked) -> Recomputed:
 
     before, after = asked.numbers(recipe.before), asked.numbers(recipe.after)
     both = before.notna() & after.notna()
-    test = signed_rank(
-        before[both].to_numpy(dtype=float),
-        after[both].to_numpy(dtype=float),
-        zero=recipe.zero,
-        correction=recipe.correction,
-    )
+    # values are given to a few decimals: binary noise in their differences must not break ties of ranks
+    difference = (before - after)[both].to_numpy(dtype=float).round(NOISE)
+    test = signed_rank(difference, np.zeros_like(difference), zero=recipe.zero, correction=recipe.correction)
     rows = brought(asked, aval=after - before, items=(recipe.after, recipe.before))
     lost = int((~both).sum())
     notes = unknown_note(asked)
