@@ -17,7 +17,7 @@ from allpool.analysis.cohorts.cohort import Cohort, cohort_of
 from allpool.analysis.cohorts.membership import DerivedTables
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.errors import AnalysisError, StoreError
-from allpool.models import Adae, Adex, Adfact, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, Release
+from allpool.models import Adae, Adex, Adfact, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, PublishedEstimate, Release
 from allpool.models.engine import connect
 
 if TYPE_CHECKING:
@@ -113,12 +113,12 @@ def check_release(connection: Connection, name: str) -> None:
 
 
 def read_derived(connection: Connection) -> DerivedTables:
-    """Return the derived tables as frames, rows in the order of their keys."""
+    """Return the derived tables and what papers print as frames, rows in the order of their keys."""
     adsl = _frame(connection, Adsl)
     known = [value if isinstance(value, dict) else json.loads(value or "{}") for value in adsl["baseline"]]
     adsl["baseline"] = pd.Series(known, index=adsl.index, dtype=object)
     adsl["synthetic"] = adsl["synthetic"].astype(bool)
-    others = (_frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex))
+    others = (_frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex, PublishedEstimate))
     return DerivedTables(adsl, *others)
 
 

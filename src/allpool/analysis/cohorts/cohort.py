@@ -144,30 +144,44 @@ class Cohort:
         endpoint: str,
         *,
         model: str = "glmm",
-        by: str = "study",
+        by: str | Grouping = "study",
         definition: str = "common",
         method: str = "REML",
         test: str = "z",
         at: float | None = None,
         unit: str = "month",
         level: float = 0.95,
+        outcome: str | None = None,
+        published: bool = False,
+        override: str | None = None,
     ) -> PooledStudies:
         """Return the two-stage synthesis over studies; `.forest()` draws it.
 
         A response is pooled by `model`: "glmm", "logit", "freeman-tukey", "arcsine" or "raw". A time to an
-        event is pooled as survival at time `at` (in `unit`), on the scale log(-log S).
+        event is pooled as survival at time `at` (in `unit`), on the scale log(-log S). `outcome` names the
+        row of the poolability matrix by which the studies are judged; with `published`, studies without
+        patients in the cohort enter by what they print. `override` is the reason to go on where a guard
+        stops.
         """
-        from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
+        from allpool.analysis.cohorts.evidence import read_published
+        from allpool.analysis.cohorts.synthesis import synthesis
 
-        sample = self.sample(endpoint, by=by, definition=definition)
-        title = self.title(endpoint, definition)
-        if sample.kind == "response":
-            return pool_responses(sample, title=title, model=model, method=method, test=test, level=level)
-        if at is None:
-            raise AnalysisError(
-                f"{endpoint} is a time to an event: say `at` which time survival is to be pooled"
-            )
-        return pool_survival(sample, title=title, at=at, unit=unit, method=method, test=test, level=level)
+        pooled, _ = synthesis(
+            self,
+            endpoint,
+            by=by,
+            definition=definition,
+            model=model,
+            method=method,
+            test=test,
+            at=at,
+            unit=unit,
+            level=level,
+            outcome=outcome,
+            published=read_published(self.tables.published) if published else (),
+            override=override,
+        )
+        return pooled
 
     def sample(
         self,

@@ -19,7 +19,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, eq=False)
 class DerivedTables:
-    """The derived tables as frames; `baseline` of adsl as a mapping per subject."""
+    """The derived tables as frames, `baseline` of adsl as a mapping per subject, and what papers print."""
 
     adsl: pd.DataFrame
     adrs: pd.DataFrame
@@ -27,6 +27,7 @@ class DerivedTables:
     adfact: pd.DataFrame
     adae: pd.DataFrame
     adex: pd.DataFrame
+    published: pd.DataFrame
 
     @cached_property
     def facts(self) -> dict[str, pd.Series]:

@@ -54,7 +54,7 @@ def run_step(plan: Plan, step: Step, tables: DerivedTables, catalogue: Catalogue
 def _noted(item: Statistic, step: Step) -> Statistic:
     """Add what must be printed beside every number of the step."""
     notes = [item.note] if item.note else []
-    if step.override:
-        notes.append(f"a guard was overridden: {step.override}")
-    notes += [f"study {study} left out: {reason}" for study, reason in step.excludes.items()]
+    more = [f"a guard was overridden: {step.override}"] if step.override else []
+    more += [f"study {study} left out: {reason}" for study, reason in step.excludes.items()]
+    notes += [note for note in more if note not in (item.note or "")]
     return replace(item, note="; ".join(notes) or None)

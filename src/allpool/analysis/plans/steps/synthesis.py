@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
 from allpool.analysis.cohorts.samples import Grouping
 from allpool.analysis.plans.steps.base import (
     AT_RISK_MINIMUM,
@@ -15,6 +14,7 @@ from allpool.analysis.plans.steps.base import (
     Drawing,
     EndpointStep,
     Statistic,
+    limits,
     number,
 )
 
@@ -29,6 +29,10 @@ class SynthesisStep(EndpointStep):
     test: Literal["z", "t", "hksj"] = "z"
     at: float | None = Field(default=None, gt=0)
     at_risk_minimum: int = Field(default=AT_RISK_MINIMUM, ge=1)
+    outcome: str | None = None
+    """Row of the poolability matrix that says which studies may stand together."""
+    published: bool = False
+    """Whether studies without patients in the sample enter by what they print."""
 
     @property
     def wanted(self) -> str:
@@ -37,28 +41,26 @@ class SynthesisStep(EndpointStep):
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return each study's estimate, the pooled ones, the prediction interval and heterogeneity."""
-        sample = self.sample(cohort)
-        title = cohort.title(self.endpoint, self.definition)
-        if self.at is None:
-            pooled = pool_responses(
-                sample,
-                title=title,
-                model=self.model,
-                method=self.method,
-                test=self.test,
-                level=self.level,
-            )
-        else:
-            pooled = pool_survival(
-                sample,
-                title=title,
-                at=self.at,
-                unit=unit,
-                method=self.method,
-                test=self.test,
-                level=self.level,
-                at_risk_minimum=self.at_risk_minimum,
-            )
+        from allpool.analysis.cohorts.evidence import read_published
+        from allpool.analysis.cohorts.synthesis import synthesis
+
+        pooled, sample = synthesis(
+            cohort,
+            self.endpoint,
+            by=self.by,
+            definition=self.definition,
+            model=self.model,
+            method=self.method,
+            test=self.test,
+            at=self.at,
+            unit=unit,
+            level=self.level,
+            at_risk_minimum=self.at_risk_minimum,
+            outcome=self.outcome,
+            published=read_published(cohort.tables.published) if self.published else (),
+            excludes=self.excludes,
+            override=self.override,
+        )
         statistics = [
             Statistic(
                 "study_estimate",
@@ -68,12 +70,12 @@ class SynthesisStep(EndpointStep):
                 lower=number(row["lower"]),
                 upper=number(row["upper"]),
                 n=int(row["n"]),
-                note=f"weight {row['weight']:.1f} %",
+                note=f"weight {row['weight']:.1f} %, {row['level']}",
             )
             for row in pooled.studies.to_dict("records")
         ]
         n = int(pooled.studies["n"].sum())
-        note = "; ".join((pooled.model, *pooled.left_out))
+        note = "; ".join((pooled.model, *pooled.left_out, *pooled.notes))
         for name, part in (("pooled", pooled.random), ("pooled_common_effect", pooled.fixed)):
             statistics.append(
                 Statistic(
@@ -98,7 +100,28 @@ class SynthesisStep(EndpointStep):
                 note=few,
             )
         )
+        if self.test != "hksj":
+            own = pooled.hartung_knapp
+            why = "the same model with Hartung and Knapp's interval"
+            statistics.append(
+                Statistic(
+                    "pooled_hartung_knapp", number(own.estimate), at=self.at, n=n, note=why, **limits(own)
+                )
+            )
         for name in ("tau2", "i2", "q", "q_p"):
             own_unit = "percent" if name == "i2" else None
             statistics.append(Statistic(name, number(getattr(pooled, name)), at=self.at, n=n, unit=own_unit))
-        return Answer.of(sample, statistics, drawing=Drawing("Forest plot", pooled.forest))
+        statistics += [
+            Statistic(
+                "pooled_without",
+                number(row["estimate"]),
+                group=str(row["omitted"]),
+                at=self.at,
+                note=row["note"] if isinstance(row["note"], str) else None,
+                **limits(row),
+            )
+            for row in pooled.leave_one_out.to_dict("records")
+        ]
+        return Answer.of(
+            sample, statistics, drawing=Drawing("Forest plot", lambda: pooled.forest(hartung_knapp=True))
+        )
