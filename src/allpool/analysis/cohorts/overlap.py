@@ -46,6 +46,18 @@ def suspected(adsl: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def comparable(adsl: pd.DataFrame) -> pd.DataFrame:
+    """Return studyid, subjects and compared: each study, its subjects, and who of them could be compared.
+
+    Who lacks sex, age, the day of the first dose and a token cannot be found to be anybody else.
+    """
+    known = adsl["sex"].notna() & adsl["trtsdt"].notna() & adsl["age"].notna()
+    if TOKEN in adsl.columns:
+        known |= adsl[TOKEN].notna()
+    counts = known.groupby(adsl["studyid"], sort=True).agg(["size", "sum"]).astype(int)
+    return counts.set_axis(["subjects", "compared"], axis=1).reset_index()
+
+
 def overlap_note(adsl: pd.DataFrame) -> str | None:
     """Return the warning to print beside a synthesis of these subjects; None where nothing is suspected."""
     found = suspected(adsl)

@@ -63,18 +63,19 @@ class Poolability(Frozen):
 
 @dataclass(frozen=True)
 class Objection:
-    """Why two studies may not stand together as asked."""
+    """Why two studies may not stand together as asked, and what each of them reports."""
 
     studies: tuple[str, str]
     reason: str
+    says: str
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Whether the studies asked may be pooled for an outcome.
 
-    `subsets` are the largest sets of two or more of them that may; `notes` is what must be printed beside a
-    synthesis that may be made.
+    `subsets` are the largest sets of two or more of them that may; `says` is what each study objected to
+    reports of the outcome; `notes` is what must be printed beside a synthesis that may be made.
     """
 
     outcome: str
@@ -82,6 +83,7 @@ class Verdict:
     studies: tuple[str, ...]
     objections: tuple[Objection, ...]
     subsets: tuple[tuple[str, ...], ...]
+    says: Mapping[str, str]
     notes: tuple[str, ...]
 
     @property
@@ -95,16 +97,22 @@ class Verdict:
         asked = _listed(self.studies)
         if self.allowed:
             return f"{self.title}: {asked} may be pooled"
-        reasons = "; ".join(
-            f"{first} with {second}: {objection.reason}"
-            for objection in self.objections
-            for first, second in [objection.studies]
-        )
-        ways = " or ".join(f"{_listed(subset)}" for subset in self.subsets)
+        reasons = dict.fromkeys(objection.reason for objection in self.objections)
+        against = "; ".join(f"{reason}: {self._pairs(reason)}" for reason in reasons)
+        reported = "; ".join(f"{study} {text}" for study, text in sorted(self.says.items()))
+        ways = " or ".join(_listed(subset) for subset in self.subsets)
         offer = (
-            f"may be pooled: {ways}" if ways else "no two of them may be pooled; show each study by itself"
+            f"May be pooled: {ways}" if ways else "No two of them may be pooled: show each study by itself"
         )
-        return f"{self.title}: {asked} may not be pooled ({reasons}); {offer}"
+        return f"{self.title}: {asked} may not be pooled. {against}. As reported: {reported}. {offer}"
+
+    def _pairs(self, reason: str) -> str:
+        """Return the pairs of one reason, those of one first study together."""
+        of: dict[str, list[str]] = {}
+        for objection in self.objections:
+            if objection.reason == reason:
+                of.setdefault(objection.studies[0], []).append(objection.studies[1])
+        return ", ".join(f"{first} with {_listed(tuple(others), 'or')}" for first, others in of.items())
 
     def require(self, *, override: str | None = None) -> tuple[str, ...]:
         """Return what is to be printed beside the synthesis; `AnalysisError` where it may not be made.
@@ -163,13 +171,17 @@ def check(
     for pair in combinations(asked, 2):
         reason = _objection(found, pair, level)
         if reason:
-            objections[pair] = Objection(pair, reason)
+            objections[pair] = Objection(pair, reason, _says(found, *pair))
     return Verdict(
         outcome=outcome,
         title=found.title,
         studies=asked,
         objections=tuple(objections.values()),
         subsets=_largest(asked, set(objections)) if objections else (),
+        says={
+            study: found.says.get(study) or "nothing of it"
+            for study in sorted({study for pair in objections for study in pair})
+        },
         notes=_notes(found, asked),
     )
 
@@ -189,7 +201,7 @@ def matrix_frame(matrix: Poolability | None = None) -> pd.DataFrame:
             "pair": pair,
             "class": kind,
             "meaning": whole.classes[kind],
-            "reason": _reason(found, *pair.split("-")),
+            "reason": _says(found, *pair.split("-")),
         }
         for name, found in whole.outcomes.items()
         for kind, pairs in found.pairs.items()
@@ -200,21 +212,19 @@ def matrix_frame(matrix: Poolability | None = None) -> pd.DataFrame:
 
 def _objection(found: Outcome, pair: tuple[str, str], level: Mapping[str, str]) -> str | None:
     kind = found.class_of(*pair)
-    why = _reason(found, *pair)
     if kind is None:
         strangers = [study for study in pair if study not in found.says]
-        return f"nobody has judged this pair ({', '.join(strangers)} is not in the poolability matrix)"
+        return f"Nobody has judged {' and '.join(strangers)}, which the poolability matrix does not have"
     if kind == "C":
-        return f"never, whatever the data ({why})"
+        return "Never together, whatever the data"
     printed = [study for study in pair if level[study] == PUBLISHED]
     if kind in ("B", "B*") and printed:
-        who = " and ".join(printed)
-        return f"needs patient-level data of {who}, re-derived under the common definition ({why})"
+        return f"Needs patient-level data of {' and '.join(printed)}, re-derived under the common definition"
     return None
 
 
-def _reason(found: Outcome, first: str, second: str) -> str:
-    return "; ".join(f"{study}: {found.says.get(study) or 'not reported'}" for study in (first, second))
+def _says(found: Outcome, first: str, second: str) -> str:
+    return "; ".join(f"{study}: {found.says.get(study) or 'nothing of it'}" for study in (first, second))
 
 
 def _notes(found: Outcome, asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -246,7 +256,7 @@ def _largest(asked: tuple[str, ...], apart: set[tuple[str, str]]) -> tuple[tuple
     return tuple(found)
 
 
-def _listed(studies: tuple[str, ...]) -> str:
+def _listed(studies: tuple[str, ...], word: str = "and") -> str:
     if len(studies) < 2:
         return "".join(studies)
-    return f"{', '.join(studies[:-1])} and {studies[-1]}"
+    return f"{', '.join(studies[:-1])} {word} {studies[-1]}"

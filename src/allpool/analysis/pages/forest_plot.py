@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME, LEVEL, COUNTS, TEXT, WEIGHT = -0.86, -0.6, -0.06, 1.05, 1.78
 """Where the words of a row stand, in widths of the plot."""
 ROW = 0.3
-NOTE_WIDTH = 128
+NOTE_WIDTH = 180
 
 
 def forest_figure(pooled: PooledStudies, *, hartung_knapp: bool = False) -> Figure:
@@ -80,7 +80,7 @@ def _study(axes: Axes, y: float, row: dict[Any, Any]) -> None:
     axes.plot([row["lower"], row["upper"]], [y, y], color=COLOURS[0], lw=1.4, ls="--" if printed else "-")
     size = 3.0 + 9.0 * float(np.sqrt(row["weight"] / 100))
     face = "white" if printed else COLOURS[0]
-    axes.plot(row["estimate"], y, "s", color=COLOURS[0], markerfacecolor=face, ms=size)
+    axes.plot(row["estimate"], y, "s", color=COLOURS[0], markerfacecolor=face, ms=size, clip_on=False)
     events = f"{int(row['events'])}/" if isfinite(row["events"]) else "n = "
     _words(axes, y, str(row["study"]), str(row["level"]), f"{events}{int(row['n'])}")
     axes.text(TEXT, y, _interval(row["estimate"], row["lower"], row["upper"]), va="center")
