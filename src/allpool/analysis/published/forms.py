@@ -90,6 +90,8 @@ class OurTerms(Frozen):
     population: Name | None = None
     endpoint: Name | None = None
     definition: Name | None = None
+    n: int | None = Field(default=None, ge=1)
+    """Patients behind it, where the paper says so elsewhere than in the figure."""
     note: str | None = None
     """Why it is taken for that, or what it differs in."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
+
+import pandas as pd
 
 from allpool.analysis.cohorts.membership import DerivedTables
 from allpool.analysis.definitions.catalogue import Catalogue
@@ -85,7 +87,10 @@ def recompute(
 ) -> tuple[RecordResult, ...]:
     """Return every record of every file, in their order, recomputed from the store's tables."""
     return tuple(
-        recompute_record(file.study, record, tables, catalogue) for file in files for record in file.records
+        recompute_record(file.study, record, own, catalogue)
+        for file in files
+        for own in (_of_study(tables, file.study),)
+        for record in file.records
     )
 
 
@@ -103,6 +108,17 @@ def recompute_record(
     )
     worst = next(level for level in WORST if any(part.agreement == level for part in parts))
     return RecordResult(study, record, parts, worst, synthetic)
+
+
+def _of_study(tables: DerivedTables, study: str) -> DerivedTables:
+    """Return the rows of one study: each record asks them again."""
+    frames: dict[str, pd.DataFrame] = {field.name: getattr(tables, field.name) for field in fields(tables)}
+    own = {
+        name: frame[frame["studyid"] == study].reset_index(drop=True)
+        for name, frame in frames.items()
+        if "studyid" in frame.columns
+    }
+    return replace(tables, **own)
 
 
 def _absent(name: str, part: Part) -> PartResult:

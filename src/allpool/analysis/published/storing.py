@@ -1,0 +1,153 @@
+"""Printed and recomputed figures in the store: published_estimate, analysis_result, analysis_subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, delete, select
+
+from allpool.analysis.definitions.catalogue import Catalogue
+from allpool.analysis.plans.outcomes import SUBJECTS, analysis_id
+from allpool.analysis.published.estimate import SHARES, estimate_row
+from allpool.analysis.published.recipes import Recipe, TimeRecipe
+from allpool.analysis.published.recompute import PartResult, RecordResult
+from allpool.analysis.published.subjects import EVERYBODY
+from allpool.models import AnalysisResult, AnalysisSubject, Base, PublishedEstimate
+from allpool.models.bulk import append
+from allpool.version import __version__
+
+
+def plan_name(study: str) -> str:
+    """Return the plan under which a study's recomputed figures stand in analysis_result."""
+    return f"published_{study.lower()}"
+
+
+def store_published(
+    connection: Connection,
+    results: Sequence[RecordResult],
+    catalogue: Catalogue,
+    *,
+    release: str | None = None,
+) -> int:
+    """Put what is printed and what was recomputed in place of what stood there; return the records.
+
+    Rows are in the order of their keys: the same results give the same tables.
+    """
+    studies = sorted({result.study for result in results})
+    connection.execute(delete(PublishedEstimate).where(PublishedEstimate.study.in_(studies)))
+    own = AnalysisResult.__table__
+    mine = (
+        own.c.plan.in_([plan_name(study) for study in studies]),
+        own.c.release.is_not_distinct_from(release),
+    )
+    earlier = select(own.c.analysis_id).where(*mine)
+    connection.execute(delete(AnalysisSubject).where(AnalysisSubject.analysis_id.in_(earlier)))
+    connection.execute(delete(AnalysisResult).where(*mine))
+    _append(connection, PublishedEstimate, [estimate_row(result) for result in results])
+    parts = [(result, part) for result in results for part in result.parts if part.result is not None]
+    rows = [row for result, part in parts for row in _statistics(result, part, catalogue, release)]
+    _append(connection, AnalysisResult, rows)
+    found = [pl.DataFrame(schema=SUBJECTS), *(_subjects(result, part, release) for result, part in parts)]
+    table = Base.metadata.tables[AnalysisSubject.__tablename__]
+    append(connection, table, pl.concat(found, how="diagonal").sort("analysis_id", "usubjid"))
+    return len(results)
+
+
+def result_id(study: str, record: str, part: str, quantity: str, *, release: str | None = None) -> str:
+    """Return the id in analysis_result of one recomputed quantity, for `allpool trace`."""
+    return analysis_id(_key(study, record, part, release), quantity, None)
+
+
+def _key(study: str, record: str, part: str, release: str | None) -> str:
+    return analysis_id(plan_name(study), _step(record, part), release)
+
+
+def _step(record: str, part: str) -> str:
+    return f"{record}.{part}" if part else record
+
+
+def _statistics(
+    result: RecordResult, part: PartResult, catalogue: Catalogue, release: str | None
+) -> Iterable[dict[str, Any]]:
+    found, recipe = part.result, part.part.recompute
+    if found is None:
+        return
+    endpoint, definition = _matter(recipe)
+    key = _key(result.study, result.record.record, part.name, release)
+    asked = catalogue.endpoints.get(endpoint)
+    for item in part.compared:
+        name = "p" if item.quantity == "verdict" else item.quantity
+        value = found.figures.get(name)
+        yield {
+            "id": result_id(result.study, result.record.record, part.name, item.quantity, release=release),
+            "analysis_id": key,
+            "plan": plan_name(result.study),
+            "step": _step(result.record.record, part.name),
+            "population": recipe.population or EVERYBODY,
+            "endpoint": endpoint,
+            "definition": definition,
+            "definition_version": asked.version if asked is not None else "1",
+            "estimator": recipe.kind,
+            "group_by": None,
+            "group_value": None,
+            "statistic": name,
+            "at": getattr(recipe, "at", None),
+            "value": float(value) if isinstance(value, int | float) and isfinite(value) else None,
+            "n": found.n,
+            "unit": "%" if name in SHARES else getattr(recipe, "unit", result.record.unit),
+            "note": f"printed {item.printed}, recomputed {item.recomputed}: {item.agreement}",
+            "synthetic": result.synthetic,
+            "release": release,
+            "code_version": __version__,
+        }
+
+
+def _matter(recipe: Recipe) -> tuple[str, str]:
+    """Return what a recipe is on: an endpoint and its definition, or the value that it takes."""
+    if isinstance(recipe, TimeRecipe):
+        return recipe.endpoint, recipe.definition
+    of = getattr(recipe, "of", None)
+    return (of.name if of is not None else "subjects"), "as the recipe says"
+
+
+def _subjects(result: RecordResult, part: PartResult, release: str | None) -> pl.DataFrame:
+    if part.result is None:
+        return pl.DataFrame(schema=SUBJECTS)
+    rows = part.result.subjects.to_dict("list")
+    key = _key(result.study, result.record.record, part.name, release)
+    size = len(part.result.subjects)
+    columns = {
+        name: [key] * size if name == "analysis_id" else [_cell(value) for value in rows[name]]
+        for name in SUBJECTS
+    }
+    return pl.DataFrame(columns, schema=SUBJECTS, strict=False)
+
+
+def _cell(value: Any) -> Any:
+    """Return what Pandas shows as missing as None."""
+    import pandas as pd
+
+    return None if value is None or pd.isna(value) else value
+
+
+def _append(connection: Connection, model: type[Base], rows: list[dict[str, Any]]) -> None:
+    own = Base.metadata.tables[model.__tablename__]
+    ordered = sorted(rows, key=lambda row: tuple(str(row[key.name]) for key in own.primary_key))
+    columns = {
+        name: [_json(row.get(name), own.columns[name].type) for row in ordered]
+        for name in own.columns.keys()  # noqa: SIM118
+    }
+    append(connection, own, pl.DataFrame(columns, strict=False, infer_schema_length=None))
+
+
+def _json(value: Any, type_: Any) -> Any:
+    """Return a value of a JSON column as the text that the bulk path takes."""
+    import orjson
+    from sqlalchemy import JSON
+
+    if isinstance(type_, JSON):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    return value
