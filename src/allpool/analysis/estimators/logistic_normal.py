@@ -130,14 +130,20 @@ class _Marginal:
     def _modes(self, linear: FloatArray, tau: float) -> tuple[FloatArray, FloatArray]:
         """Return the mode and the curvature scale of each study's integrand."""
         u = np.zeros(self.starts.size)
+        # the slope falls in u, so that the mode stays in a bracket where bare steps would swing about it
+        ends = (tau * self._sum(self.y - 1.0), tau * self._sum(self.y))
+        low, high = np.minimum(*ends), np.maximum(*ends)
         curvature = np.ones_like(u)
-        for _ in range(MOST_STEPS):
+        for _ in range(2 * MOST_STEPS):
             p = expit(linear + tau * u[self.of])
+            slope = tau * self._sum(self.y - p) - u
             curvature = 1 + tau**2 * self._sum(p * (1 - p))
-            step = (tau * self._sum(self.y - p) - u) / curvature
-            u = u + np.clip(step, -2.0, 2.0)
+            step = slope / curvature
             if np.abs(step).max() < 1e-12:
                 break
+            low, high = np.where(slope > 0, u, low), np.where(slope < 0, u, high)
+            moved = u + step
+            u = np.where((low <= moved) & (moved <= high), moved, (low + high) / 2)
         return u, 1 / np.sqrt(curvature)
 
     def _sum(self, amount: FloatArray) -> FloatArray:
