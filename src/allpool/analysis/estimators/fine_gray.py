@@ -124,7 +124,9 @@ def fine_gray(
     checked_rank(likelihood.derivatives(np.zeros(len(terms))).information, terms=terms, events=events)
     best = maximise_as_crr(likelihood, scale)
     scaled = inverse(best.at.information, without=best.moving)
-    influence = likelihood.influence(best.coefficients) @ np.nan_to_num(scaled) / scale
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # where coefficients run away
+        influence = likelihood.influence(best.coefficients) @ np.nan_to_num(scaled) / scale
+        variance = influence.T @ influence
     naive = scaled / np.outer(scale, scale)
     monotone = tuple(terms[j] for j in best.moving)
     if monotone:
@@ -137,7 +139,7 @@ def fine_gray(
     return FineGrayModel(
         terms=tuple(terms),
         coefficients=best.coefficients / scale,
-        variance=np.where(np.isnan(naive), np.nan, influence.T @ influence),
+        variance=np.where(np.isnan(naive), np.nan, variance),
         naive_variance=naive,
         log_likelihood=best.at.value,
         log_likelihood_null=best.at_zero.value,

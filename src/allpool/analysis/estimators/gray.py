@@ -148,7 +148,9 @@ class _Stratum:
         for k in range(groups):
             direct = -self.weight * (self.weight[:, k] / total)[:, None]
             direct[:, k] += self.weight[:, k]
-            path = np.cumsum(direct * hazard[:, None], axis=0)
+            # a group alone at risk has no contrast, also where the pooled incidence has reached 1
+            rise = np.multiply(direct, hazard[:, None], out=np.zeros_like(direct), where=direct != 0)
+            path = np.cumsum(rise, axis=0)
             to_come = path[-1] - path
             # what one event of the group changes in the pooled incidence that is still to come
             change = np.divide(
@@ -162,10 +164,11 @@ class _Stratum:
 
     def _spread_of_interest(self, k: int, total: FloatArray, deaths: FloatArray) -> FloatArray:
         """Return the variance of the incidence's steps under equal incidences, ties hypergeometric."""
+        there = self.at_risk[:, k] > 0
         scaled = total * self.before[:, k]
-        ties = 1 - np.divide(deaths - 1, scaled - 1, out=np.zeros_like(scaled), where=deaths > 1)
+        ties = 1 - np.divide(deaths - 1, scaled - 1, out=np.zeros_like(scaled), where=there & (deaths > 1))
         spread = ties * self.before[:, k] * deaths / (total * np.maximum(self.at_risk[:, k], 1))
-        return np.where(self.at_risk[:, k] > 0, spread, 0.0)
+        return np.where(there, spread, 0.0)
 
     def _spread_of_others(self, k: int) -> FloatArray:
         """Return the variance of the steps of the competing incidence, ties hypergeometric."""

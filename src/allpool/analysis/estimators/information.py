@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,8 +42,12 @@ def dependent_columns(matrix: FloatArray) -> list[int]:
 
 
 def inverse(information: FloatArray, *, without: Sequence[int] = ()) -> FloatArray:
-    """Return the variance of the coefficients; nan for those that run away."""
+    """Return the variance of the coefficients; nan for those that run away.
+
+    These can take the information on all others with them: then every entry is nan.
+    """
     variance = np.full(information.shape, np.nan)
     kept = [j for j in range(len(information)) if j not in without]
-    variance[np.ix_(kept, kept)] = np.linalg.inv(information[np.ix_(kept, kept)])
+    with contextlib.suppress(np.linalg.LinAlgError):
+        variance[np.ix_(kept, kept)] = np.linalg.inv(information[np.ix_(kept, kept)])
     return variance

@@ -81,13 +81,14 @@ class SubdistributionLikelihood:
 
     def derivatives(self, beta: FloatArray) -> Derivatives:
         """Return log-likelihood (ties by Breslow), gradient and information at `beta`."""
-        linear, sums = self._linear(beta), self._sums(beta)
-        with np.errstate(divide="ignore", invalid="ignore"):  # an overshooting step is found by its value
-            logs = float(self.events @ np.log(sums.total))
-        value = float(linear[self.kind == OF_INTEREST].sum()) - logs
-        gradient = self._sum_of_events - self.events @ sums.mean
-        weight = sums.risk * self._exposure(sums, 0)
-        information = self.X.T @ (self.X * weight[:, None]) - sums.mean.T @ (sums.mean * self.events[:, None])
+        # an overshooting step is found by its value, which is not finite
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            linear, sums = self._linear(beta), self._sums(beta)
+            value = float(linear[self.kind == OF_INTEREST].sum() - self.events @ np.log(sums.total))
+            gradient = self._sum_of_events - self.events @ sums.mean
+            weight = sums.risk * self._exposure(sums, 0)
+            means = sums.mean.T @ (sums.mean * self.events[:, None])
+            information = self.X.T @ (self.X * weight[:, None]) - means
         return Derivatives(value=value, gradient=gradient, information=information)
 
     def influence(self, beta: FloatArray) -> FloatArray:
@@ -107,8 +108,7 @@ class SubdistributionLikelihood:
         risk = np.exp(self._linear(beta))
         total = self._at_risk_sum(risk)
         first = np.column_stack([self._at_risk_sum(risk * column) for column in self.X.T])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean, jump = first / total[:, None], self.events / total
+        mean, jump = first / total[:, None], self.events / total
         rise = jump[:, None] * mean
         stay = self._stay.T
         return _Sums(
@@ -159,16 +159,23 @@ class SubdistributionLikelihood:
         return psi
 
     def _at_stake(self, sums: _Sums, stratum: int) -> FloatArray:
-        """Return q(u) of the paper at each distinct time: what the stratum's weights add to the gradient."""
+        """Return q(u) of the paper at each distinct time: what the stratum's weights add to the gradient.
+
+        Of several strata crr counts the events of the own one alone, and so does this.
+        """
         size = self.censoring.at_risk.shape[1]
-        rows = self._competing[self.censoring.stratum[self._competing] == stratum]
+        own = self.censoring.stratum == stratum
+        rows = self._competing[own[self._competing]]
         weight, codes = (sums.risk * self._share)[rows], self.codes[rows]
         zero = _before(tally(codes, weight, size=size))
         first = [_before(tally(codes, weight * column[rows], size=size)) for column in self.X.T]
         # events from this time on, under the weights of those who had their competing event before it
+        events = tally(self._passed[own & (self.kind == OF_INTEREST)] - 1, size=self.cells.size)
+        jump = self._stay[stratum] * events / sums.total
         since = np.searchsorted(self.cells, np.arange(size), side="left")
-        jump, rise = (cumulated[-1, stratum] - cumulated[since, stratum] for cumulated in sums.weighted)
-        return np.asarray(np.column_stack(first) * jump[:, None] - zero[:, None] * rise)
+        jumps, rises = _cumulated(jump), _cumulated(jump[:, None] * sums.mean)
+        to_come = (jumps[-1] - jumps[since])[:, None], rises[-1] - rises[since]
+        return np.asarray(np.column_stack(first) * to_come[0] - zero[:, None] * to_come[1])
 
 
 def _cumulated(amount: FloatArray) -> FloatArray:

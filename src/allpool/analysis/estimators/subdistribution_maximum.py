@@ -57,7 +57,8 @@ def _climb(
     for halving in range(20):
         trial = beta + step / 2**halving
         there = likelihood.derivatives(trial)
-        if np.isfinite(there.value) and there.value >= here.value + promised / 2**halving:
+        finite = np.isfinite(there.value) and np.isfinite(there.information).all()
+        if finite and there.value >= here.value + promised / 2**halving:
             return trial, there
     return beta, here
 
