@@ -50,10 +50,13 @@ docs: $(STAMP) ## write the generated pages in docs/
 	$(BIN)/python -m allpool.pages
 
 bench: $(STAMP) ## time and memory of each step on 10,000 generated patients, beside the bare load of the same data
-	$(BIN)/python benchmarks/night.py
+	$(BIN)/python -m benchmarks.night
 
 bench-survival: $(STAMP) ## survival estimators on a million subjects, beside R's survival where it is there
-	$(BIN)/python benchmarks/survival_speed.py --write
+	$(BIN)/python -m benchmarks.survival_speed --write
+
+bench-statistics: $(STAMP) ## coverage of intervals and size of tests in small studies, by simulation; writes docs/statistics.md
+	$(BIN)/python -m benchmarks.statistics
 
 example: $(STAMP) ## write the example consortium's source files again
 	$(BIN)/python -m examples.generate

@@ -1,6 +1,6 @@
 """The night on many generated patients: time, throughput and peak memory per step, beside the bare work.
 
-    python benchmarks/night.py [--patients 10000] [--keep]
+    python -m benchmarks.night [--patients 10000] [--keep]
 
 Source files are written by the example's generator (synthetic patients, the example mappings load them). Each
 step stands beside the bare parse or bare bulk load of the same data, measured in the same run. Writes

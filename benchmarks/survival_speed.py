@@ -1,6 +1,6 @@
 """Survival estimators on a million subjects, beside R's survival on the same data in the same run.
 
-    python benchmarks/survival_speed.py [--subjects 1000000] [--runs 3] [--tasks cox ...] [--write]
+    python -m benchmarks.survival_speed [--subjects 1000000] [--runs 3] [--tasks cox ...] [--write]
 
 Every run is a process of its own that reads the same columns, warms up on a thousand subjects and times the
 estimation alone; allpool and R take turns, so that a drift of the machine's speed meets both. Peak memory is
@@ -119,7 +119,7 @@ def _process(command: list[str], *, allowed: float) -> dict[str, Any]:
 
 def pair(task: str, times: str, against: str | None, *, subjects: int, runs: int) -> dict[str, Any]:
     """Time allpool and, if it is there, R in turn; compare what they computed."""
-    ours = [sys.executable, str(RUN.with_suffix(".py")), task, times, str(BUILD), str(subjects)]
+    ours = [sys.executable, "-P", str(RUN.with_suffix(".py")), task, times, str(BUILD), str(subjects)]
     theirs = [
         "Rscript",
         "--vanilla",
@@ -240,14 +240,14 @@ def write_section(report: dict[str, Any]) -> None:
 
 def measure(tasks: list[str], *, subjects: int, runs: int) -> dict[str, Any]:
     """Run all pairs and return the report."""
-    has_r = shutil.which("Rscript") is not None and _has_survival()
-    if not has_r:
+    r_runs = has_r()
+    if not r_runs:
         print("R with its package survival is not on this machine: allpool's half alone")
     load = os.getloadavg()[0]
     rows, left_out = [], {}
     for task in tasks:
         for times in TIMES:
-            for against in TASKS[task].against if has_r else (None,):
+            for against in TASKS[task].against if r_runs else (None,):
                 if (against, times) in LEFT_OUT:
                     left_out[f"{TASKS[task].title} on {times} times"] = LEFT_OUT[(against, times)]
                     continue
@@ -266,7 +266,10 @@ def measure(tasks: list[str], *, subjects: int, runs: int) -> dict[str, Any]:
     }
 
 
-def _has_survival() -> bool:
+def has_r() -> bool:
+    """Say whether R and its package survival are on this machine."""
+    if shutil.which("Rscript") is None:
+        return False
     asked = ["Rscript", "--vanilla", "-e", "quit(status = !requireNamespace('survival', quietly = TRUE))"]
     return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 

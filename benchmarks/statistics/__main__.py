@@ -1,6 +1,6 @@
 """Simulate, write the results, and render the page: `python -m benchmarks.statistics [--page]`.
 
-A whole run takes some ten minutes on two quiet cores. What is done is kept in build/bench/statistics, so that a
+A whole run takes some ten minutes on two quiet cores. What is done is kept in build/bench/statistics: a
 stopped run goes on where it was. `--page` renders docs/statistics.md and its figures from the results alone.
 """
 
@@ -22,9 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--page", action="store_true", help="render the page from the results; simulate nothing"
-    )
+    parser.add_argument("--page", action="store_true", help="render the page from the results alone")
     parser.add_argument("--tiny", action="store_true", help="a few settings only, as the tests do")
     parser.add_argument("--replicates", type=int, default=2000)
     parser.add_argument("--processes", type=int, default=2)
