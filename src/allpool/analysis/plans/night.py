@@ -14,6 +14,9 @@ from allpool.analysis.pages.report import interval, shown, write_report
 from allpool.analysis.plans.outcomes import store_results
 from allpool.analysis.plans.plan import Plan, load_plan
 from allpool.analysis.plans.run import StepResult, run_step
+from allpool.analysis.published.load import load_published
+from allpool.analysis.published.recompute import recompute
+from allpool.analysis.published.storing import store_published
 from allpool.analysis.store import check_release, read_derived
 from allpool.errors import DefinitionError
 
@@ -43,18 +46,21 @@ def analyse(
     *,
     plans: Sequence[Path],
     output: Path | None,
+    published: Path | None = None,
     release: str | None = None,
     derived: bool = False,
     whole: bool = False,
 ) -> list[Headline]:
     """Derive the analysis tables, run `plans`, store the results, and write the page into `output`.
 
-    With `derived` the tables are taken as they stand. Without `output` no page is written. Returns the steps
-    marked as headlines, or with `whole` all of them. Raises `DefinitionError` for a plan that is not valid,
-    before anything is changed.
+    `published` is the folder of what papers print; those figures are recomputed and stored first, since a
+    plan may take a study at its published level. With `derived` the tables are taken as they stand. Without
+    `output` no page is written. Returns the steps marked as headlines, or with `whole` all of them. Raises
+    `DefinitionError` for a plan or a published figure that is not valid, before anything is changed.
     """
     catalogue = load_catalogue()
     loaded = load_plans(plans, catalogue)
+    printed = load_published(published, catalogue) if published is not None else ()
     if release is not None:
         with engine.connect() as connection:
             check_release(connection, release)
@@ -62,6 +68,9 @@ def analyse(
         derive(engine, catalogue=catalogue)
     with engine.begin() as connection:
         tables = read_derived(connection)
+        if printed:
+            store_published(connection, recompute(printed, tables, catalogue), catalogue, release=release)
+            tables = read_derived(connection)
         results = [run_step(plan, step, tables, catalogue) for plan in loaded for step in plan.steps]
         store_results(connection, results, catalogue, release=release)
     if output is not None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from allpool.analysis.plans.steps.competing import CumulativeIncidenceStep, GrayStep
 from allpool.analysis.plans.steps.exposure import LandmarkStep, TimeDependentStep
+from allpool.analysis.plans.steps.overlap import OverlapStep
 from allpool.analysis.plans.steps.paired import PairedStep
 from allpool.analysis.plans.steps.proportions import CompareStep, ProportionStep
 from allpool.analysis.plans.steps.regression import CoxStep, FineGrayStep, LogisticStep
@@ -36,6 +37,7 @@ Step: TypeAlias = Annotated[
     | TimeDependentStep
     | SynthesisStep
     | PairedStep
+    | OverlapStep
     | BaselineTableStep
     | ResponseTableStep
     | AdverseEventStep

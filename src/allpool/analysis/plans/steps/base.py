@@ -12,6 +12,7 @@ from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.membership import UNKNOWN
+from allpool.analysis.cohorts.poolability import check
 from allpool.analysis.cohorts.samples import Grouping, Sample, grouped
 from allpool.analysis.definitions.conditions import Condition
 from allpool.analysis.definitions.forms import Name
@@ -92,6 +93,8 @@ class StepBase(Frozen):
     """Study -> why it is left out, printed beside the result."""
     override: str | None = None
     """Reason to go on where a guard would stop; printed beside the result."""
+    outcome: str | None = None
+    """Row of the poolability matrix that says which studies may stand together in one estimate."""
     level: float = Field(default=0.95, gt=0, lt=1)
     headline: bool = False
     """Whether the night's closing table shows it."""
@@ -159,6 +162,17 @@ def column_of(
     return frame["usubjid"].map(groups.of)
 
 
+def pooled_studies(step: StepBase, sample: Sample) -> str | None:
+    """Return what must be printed where several studies share one estimate.
+
+    Raises `AnalysisError` where the poolability matrix forbids it for the step's `outcome`.
+    """
+    studies = sorted(set(sample.frame["studyid"]))
+    if step.outcome is None or len(studies) < 2:
+        return None
+    return joined(*check(step.outcome, studies).require(override=step.override))
+
+
 def design(
     names: tuple[str, ...],
     sample: Sample,
@@ -169,7 +183,7 @@ def design(
 ) -> tuple[pd.DataFrame, int]:
     """Return the sample's frame with covariates `names` and other columns, and how many lacked one.
 
-    A covariate that is a number throughout becomes one.
+    A covariate that is a number throughout becomes one, and so do Y (1) and N (0).
     """
     frame = sample.frame.copy()
     for name in (*names, *others):
@@ -178,6 +192,8 @@ def design(
     lost = int((~known).sum())
     frame = frame[known].reset_index(drop=True)
     for name in names:
+        if set(frame[name]) <= {"Y", "N"}:
+            frame[name] = frame[name].map({"Y": 1.0, "N": 0.0})
         numbers = pd.to_numeric(frame[name], errors="coerce")
         if numbers.notna().all():
             frame[name] = numbers.astype(float)

@@ -21,6 +21,7 @@ from allpool.analysis.plans.steps.base import (
     evaluable,
     joined,
     number,
+    pooled_studies,
     term_statistics,
     unknown_membership,
 )
@@ -61,6 +62,7 @@ class ExposureStep(TimeStep):
         times = self.exposure.times(cohort, sample, endpoint=self.endpoint, definition=self.definition)
         frame["exposure_time"] = frame["usubjid"].map(times).astype(float)
         note = joined(
+            pooled_studies(self, sample),
             f"{lost} left out: a covariate or stratum is unknown" if lost else None,
             f"stratified by {', '.join(self.strata)}" if self.strata else None,
             unknown_membership(sample.note(), cohort),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Literal
 
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+from pydantic import Field
+
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import punctual
+from allpool.analysis.cohorts.samples import Sample, punctual
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
@@ -15,18 +20,56 @@ from allpool.analysis.plans.steps.base import (
     evaluable,
     joined,
     number,
+    pooled_studies,
     term_statistics,
     unknown_membership,
 )
 from allpool.analysis.plans.steps.survival import TimeStep
+from allpool.errors import AnalysisError
 from allpool.mappings.dictionary import Many
+
+
+class RegressionStep(EndpointStep):
+    """A step that models an endpoint by covariates known at time zero."""
+
+    covariates: Many = ()
+    per: Mapping[str, float] = Field(default_factory=dict)
+    """Covariate -> how many of its units a ratio is for (10 for ten years, or ten percent of blasts)."""
+    interactions: tuple[tuple[str, str], ...] = ()
+    """Pairs of number covariates whose product enters too."""
+
+    def modelled(
+        self, cohort: Cohort, sample: Sample, *, others: tuple[str, ...] = ()
+    ) -> tuple[pd.DataFrame, list[str], str | None]:
+        """Return the frame of the model, the names of its columns, and what must be printed beside it."""
+        override = self.override is not None
+        frame, lost = design(self.covariates, sample, cohort, others=others, override=override)
+        for name, units in self.per.items():
+            if name not in self.covariates or not is_numeric_dtype(frame[name]):
+                raise AnalysisError(f"`per` names {name}, which is no covariate that is a number")
+            frame[name] = frame[name] / units
+        names = list(self.covariates)
+        for first, second in self.interactions:
+            if not all(name in frame and is_numeric_dtype(frame[name]) for name in (first, second)):
+                raise AnalysisError(
+                    f"the interaction of {first} and {second} needs two covariates that are numbers"
+                )
+            names.append(f"{first} x {second}")
+            frame[names[-1]] = frame[first] * frame[second]
+        note = joined(
+            pooled_studies(self, sample),
+            *(f"{name} per {units:g}" for name, units in self.per.items()),
+            _left(lost),
+            unknown_membership(sample.note(), cohort),
+        )
+        return frame, names, note
 
 
 def _left(lost: int) -> str | None:
     return f"{lost} left out: a covariate or stratum is unknown" if lost else None
 
 
-class CoxStep(TimeStep):
+class CoxStep(RegressionStep, TimeStep):
     """Cox model of covariates known at time zero, stratified or not."""
 
     estimator: Literal["cox"]
@@ -39,16 +82,14 @@ class CoxStep(TimeStep):
         from allpool.analysis.survival import MonotoneLikelihoodWarning, cox
 
         sample = evaluable(self.sample(cohort))
-        frame, lost = design(
-            self.covariates, sample, cohort, others=self.strata, override=self.override is not None
-        )
+        frame, names, note = self.modelled(cohort, sample, others=self.strata)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MonotoneLikelihoodWarning)
             model = cox(
                 frame,
                 "aval",
                 "event",
-                list(self.covariates),
+                names,
                 entry="entry" if sample.delayed else None,
                 strata=list(self.strata) or None,
                 ties=self.ties,
@@ -56,12 +97,11 @@ class CoxStep(TimeStep):
             )
         said = [str(item.message) for item in caught if item.category is MonotoneLikelihoodWarning]
         strata = f"stratified by {', '.join(self.strata)}" if self.strata else None
-        note = joined(*said, _left(lost), strata, unknown_membership(sample.note(), cohort))
-        events = Statistic("events", model.events, n=model.n, note=note)
+        events = Statistic("events", model.events, n=model.n, note=joined(*said, strata, note))
         return Answer.of(sample, [events, *term_statistics(model.table, "hazard_ratio", n=model.n)])
 
 
-class FineGrayStep(TimeStep):
+class FineGrayStep(RegressionStep, TimeStep):
     """Fine and Gray's model of the subdistribution hazard, in the presence of competing events."""
 
     estimator: Literal["fine-gray"]
@@ -72,43 +112,41 @@ class FineGrayStep(TimeStep):
         from allpool.analysis.competing import fine_gray
 
         sample = punctual(evaluable(self.sample(cohort)), "Fine and Gray's model")
-        frame, lost = design(self.covariates, sample, cohort, override=self.override is not None)
-        model = fine_gray(frame, "aval", "cause", list(self.covariates), level=self.level)
-        note = joined(_left(lost), unknown_membership(sample.note(), cohort))
+        frame, names, note = self.modelled(cohort, sample)
+        model = fine_gray(frame, "aval", "cause", names, level=self.level)
         events = Statistic("events", model.events, n=model.n, note=note)
         return Answer.of(sample, [events, *term_statistics(model.table, "hazard_ratio", n=model.n)])
 
 
-class LogisticStep(EndpointStep):
-    """Logistic model of a response, one stage over studies: study intercepts, or none.
+class LogisticStep(RegressionStep):
+    """Logistic model of a response, in one stage over studies where `study` says how.
 
     Firth's penalty is taken where the likelihood has no maximum (separation), or always where asked.
     """
 
     estimator: Literal["logistic"]
-    covariates: Many
-    strata: str | None = None
-    """A column whose values get an intercept each, `study` for a one-stage synthesis."""
+    study: Literal["stratified", "random"] | None = None
+    """An intercept for each study, or study intercepts that are normal around a common one."""
     penalty: Literal["auto", "none", "firth"] = "auto"
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
-        """Return the odds ratio and P of each term."""
+        """Return the odds ratio and P of each term, and with random study intercepts their variance."""
         from allpool.analysis.logistic import logistic
+        from allpool.analysis.one_stage import one_stage_logistic
 
         sample = evaluable(self.sample(cohort))
-        others = (self.strata,) if self.strata else ()
-        frame, lost = design(
-            self.covariates, sample, cohort, others=others, override=self.override is not None
-        )
-        model = logistic(
-            frame,
-            "event",
-            list(self.covariates),
-            strata=self.strata,
-            penalty=self.penalty,
-            level=self.level,
-        )
-        strata = f"an intercept for each {self.strata}" if self.strata else None
-        note = joined(model.note, _left(lost), strata, unknown_membership(sample.note(), cohort))
+        frame, names, note = self.modelled(cohort, sample)
+        if self.study == "random":
+            pooled = one_stage_logistic(
+                frame, "event", names, study="studyid", effect="random", level=self.level
+            )
+            events = Statistic("events", pooled.events, n=pooled.n, note=joined(*pooled.left_out, note))
+            spread = Statistic("tau2", number(pooled.between), n=pooled.n)
+            terms = term_statistics(pooled.table, "odds_ratio", n=pooled.n)
+            return Answer.of(sample, [events, *terms, spread])
+        strata = "studyid" if self.study else None
+        model = logistic(frame, "event", names, strata=strata, penalty=self.penalty, level=self.level)
+        own = "an intercept for each study" if self.study else None
+        note = joined(model.note, own, note)
         events = Statistic("events", number(model.events), n=model.n, note=note)
         return Answer.of(sample, [events, *term_statistics(model.table, "odds_ratio", n=model.n)])

@@ -29,8 +29,6 @@ class SynthesisStep(EndpointStep):
     test: Literal["z", "t", "hksj"] = "z"
     at: float | None = Field(default=None, gt=0)
     at_risk_minimum: int = Field(default=AT_RISK_MINIMUM, ge=1)
-    outcome: str | None = None
-    """Row of the poolability matrix that says which studies may stand together."""
     published: bool = False
     """Whether studies without patients in the sample enter by what they print."""
 
