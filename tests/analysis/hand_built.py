@@ -16,10 +16,18 @@ from sqlalchemy import Engine, insert
 from allpool.models import Base
 
 
-class HandBuilt:
-    """Rows for the resource tables, written in one go by `into`."""
+SENT = ("patient", "response", "relapse", "transplant", "mrd", "anc", "platelets", "count_recovery_days")
+"""Records that every study of a hand-built store has a mapping rule for, unless it says otherwise."""
 
-    def __init__(self) -> None:
+
+class HandBuilt:
+    """Rows for the resource tables, written in one go by `into`.
+
+    `sent` are the records that each study's feed has a rule for: what is sent and not there did not happen.
+    """
+
+    def __init__(self, *, sent: tuple[str, ...] = SENT) -> None:
+        self.sent = sent
         self.rows: list[tuple[str, dict[str, Any]]] = []
         self.numbers = count(1)
         self.counts: Counter[str] = Counter()
@@ -91,6 +99,8 @@ class HandBuilt:
 
     def mrd(self, key: str, at: str | None = None, *, lod: float | None = 1e-4, **values: Any) -> None:
         lloq = values.pop("lloq", None)
+        if (specimen := values.pop("specimen", None)) is not None:
+            values["specimen_id"] = self._clinical("specimen", key, {"data_element": specimen})
         found = self.observation(key, "mrd_value", at, **values)
         for element, value in (("mrd_lod", lod), ("mrd_lloq", lloq)):
             if value is not None:
@@ -130,9 +140,27 @@ class HandBuilt:
         """Create the tables, write the rows."""
         Base.metadata.create_all(engine)
         with engine.begin() as connection:
-            for table, row in self.rows:
+            for table, row in (*self.rows, *self._feeds()):
                 connection.execute(insert(Base.metadata.tables[table]).values(row))
         return engine
+
+    def _feeds(self) -> list[tuple[str, dict[str, Any]]]:
+        """One feed for each study, bringing all its centres, with a rule for each record that it sends."""
+        found: list[tuple[str, dict[str, Any]]] = []
+        for study in sorted({row["study"] for table, row in self.rows if table == "research_subject"}):
+            feed = f"feed-{study}"
+            found.append(("feed", {"id": feed, "study": study, "mapping": "m", "mode": "snapshot"}))
+            for record in self.sent:
+                rule = {"id": f"{feed}-{record}", "feed": feed, "source": "s", "record": record}
+                found.append(
+                    ("mapping_rule", rule | {"table_name": "observation", "mapping": "m", "columns": {}})
+                )
+        return found
+
+    def study(self, study: str, *, ae_ascertainment: bool | None = None) -> None:
+        """The study itself: whether it actively collected adverse events."""
+        own = {"id": f"ST-{study}", "identifier": study, "status": "completed"}
+        self._add("research_study", study, "north", own | {"ae_ascertainment": ae_ascertainment}, True)
 
     def _clinical(self, table: str, key: str, row: dict[str, Any]) -> str:
         self.counts[key] += 1

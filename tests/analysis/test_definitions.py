@@ -68,12 +68,7 @@ def test_the_shipped_definitions() -> None:
         ),
         ("endpoints/survival.yaml", "events: death", "evnts: death", "is not a word of this language"),
         ("endpoints/survival.yaml", "- endpoint: efs", "- endpoint: os", "endpoint 'os' is defined twice"),
-        (
-            "endpoints/response.yaml",
-            "timepoints: week_11",
-            "timepoints: week_eleven",
-            "not a code of timepoint",
-        ),
+        ("endpoints/mrd.yaml", "timepoints: week_11", "timepoints: week_eleven", "not a code of timepoint"),
         ("endpoints/response.yaml", "days: [0, 42]", "days: [42, 0]", "first and last"),
         ("populations/founding.yaml", "in: rr_overt", "in: rr", "'rr' is not a code of disease_status"),
         ("populations/founding.yaml", "column: age,", "column: aeg,", "adsl has no column 'aeg'"),

@@ -172,7 +172,7 @@ def test_the_same_patient_as_published_and_under_the_common_definition(
     built = HandBuilt()
     built.patient("a", study="004", first_dose=DOSE, response="cr 2022-01-29")
     for visit, category in measurements:
-        built.mrd("a", timepoint=visit, interpretation=category, lloq=1e-4)
+        built.mrd("a", timepoint=visit, interpretation=category, lloq=1e-4, method="igtr_qpcr")
     assert answer(engine, built, "mrd", "study_004")[0] == undetectable, key
     with engine.connect() as connection:
         common = select(Adrs.avalc).where(Adrs.paramcd == "mrd", Adrs.definition == "common")
@@ -182,8 +182,9 @@ def test_the_same_patient_as_published_and_under_the_common_definition(
 def test_mrd_within_two_weeks_after_the_first_course(engine: Engine) -> None:
     built = HandBuilt()
     built.patient("a", first_dose=DOSE, course_end="2022-01-29")
-    built.mrd("a", "2022-01-08", value_quantity=1e-2)
-    built.mrd("a", "2022-02-12", interpretation="undetectable")
+    how = {"method": "mfc", "specimen": "bm_specimen"}
+    built.mrd("a", "2022-01-08", value_quantity=1e-2, **how)
+    built.mrd("a", "2022-02-12", interpretation="undetectable", **how)
     assert answer(engine, built, "mrd", "study_001") == ("Y", None)
 
 

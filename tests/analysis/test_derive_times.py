@@ -150,11 +150,13 @@ STUDY_004: list[tuple[str, dict[str, Any], str, float | None, int | None, str]] 
         0,
         "molecular relapse",
     ),
-    # death alone is not among the listed events: it ends observation
-    ("efs", {"response": "cr 2022-02-01", "death": "2022-03-02"}, "study_004", 29, 1, "death of any cause"),
+    ("efs", {"response": "cr 2022-02-01", "death": "2022-03-02"}, "study_004", 29, 0, "death of any cause"),
     ("efs", {"last_contact": "2022-03-02"}, "study_004", None, None, "no complete remission"),
 ]
-CASES = [("001", *case) for case in TIMES] + [("004", *case) for case in STUDY_004]
+CASES = [("001", *case) for case in TIMES]
+CASES += [
+    ("004", endpoint, patient | {"evaluable_response": True}, *rest) for endpoint, patient, *rest in STUDY_004
+]
 
 
 @pytest.fixture(scope="module")

@@ -181,6 +181,8 @@ class TimeDefinition(Frozen):
     among: Many = ()
     """Moments that must all have happened for a subject to be evaluable."""
     failure: Failure | None = None
+    collected: Many = ()
+    """Moments that the subject's centre must send at all: where it does not, nobody is free of them."""
     assessed: str | None = None
     """Moment without which a subject free of events is not evaluable (response never assessed)."""
     precision: Precision = "day"
@@ -196,7 +198,7 @@ class TimeDefinition(Frozen):
         failure = (self.failure.moment, self.failure.unless) if self.failure else ()
         optional = tuple(name for name in (self.entry, self.assessed) if name)
         named = (self.origin, *self.events, *self.competing, *self.censoring)
-        return (*named, *optional, *self.among, *failure)
+        return (*named, *optional, *self.among, *self.collected, *failure)
 
     @model_validator(mode="after")
     def _apart(self) -> TimeDefinition:

@@ -48,38 +48,28 @@ def answers(
     *,
     intervals: Intervals,
     timeline: Timeline,
-    waiting: pl.DataFrame,
-    sending: pl.DataFrame,
+    waiting: pl.Series,
+    sending: pl.Series,
 ) -> pl.DataFrame:
     """Return one row per subject: usubjid, avalc (Y, N or empty), reason, ady, srcdom, srcid.
 
-    `judged` are assessments with verdict and open; `waiting` are the subjects with a cell of them in
-    quarantine, `sending` those whose study or centre sends such assessments. One assessment that says yes
+    `judged` are assessments with verdict and open; `waiting` says of each subject of `intervals` whether a
+    cell of them is in quarantine, `sending` whether its study or centre sends such assessments. One yes
     settles it; a no stands only where nothing is open.
     """
     placed = _ranked(_placed(judged, definition.window, intervals, timeline), definition)
-    subject = placed.group_by("usubjid").agg(
-        pl.col("rank").min().alias("rank"),
-        pl.col("open").filter(pl.col("open").is_not_null()).sort().first().alias("open"),
-    )
     best = (
         placed.sort("usubjid", "rank", "weight", "ady", "srcid", nulls_last=True)
         .unique("usubjid", keep="first", maintain_order=True)
-        .select("usubjid", "ady", "srcdom", "srcid", "verdict")
+        .select("usubjid", "rank", "open", "verdict", "ady", "srcdom", "srcid")
     )
-    frame = intervals.subjects
-    for part in (
-        subject,
-        best,
-        waiting.with_columns(pl.lit(True).alias("waits")),
-        sending.with_columns(pl.lit(True).alias("sends")),
-        _before(judged, definition, intervals, timeline),
-    ):
-        frame = frame.join(part, on="usubjid", how="left", maintain_order="left")
-    frame = frame.with_columns(pl.col("waits", "sends").fill_null(False))
+    frame = intervals.subjects.join(best, on="usubjid", how="left", maintain_order="left")
     states = [intervals.state(name) for name in dict.fromkeys(definition.among)]
-    frame = pl.concat([frame, *states], how="horizontal")
-    frame = frame.with_columns(_reason(definition, intervals).alias("reason"))
+    flags = pl.DataFrame([waiting.alias("waits"), sending.alias("sends")])
+    before = _before(judged, definition, intervals, timeline)
+    frame = pl.concat([frame, flags, before, *states], how="horizontal").with_columns(
+        _reason(definition, intervals).alias("reason")
+    )
     evaluable = pl.col("reason").is_null()
     return frame.select(
         "usubjid",
@@ -158,10 +148,11 @@ def _ranked(frame: pl.DataFrame, definition: ResponseDefinition) -> pl.DataFrame
 def _before(
     judged: pl.DataFrame, definition: ResponseDefinition, intervals: Intervals, timeline: Timeline
 ) -> pl.DataFrame:
-    """Return usubjid, before (why what was measured before makes a subject not evaluable, else empty)."""
+    """Return before: why what was measured before makes a subject not evaluable; empty where it does not."""
     rule = definition.measured.before if definition.measured else None
     if rule is None or definition.measured is None:
-        return intervals.subjects.with_columns(pl.lit(None, dtype=pl.String).alias("before"))
+        none = pl.repeat(None, intervals.subjects.height, dtype=pl.String, eager=True)
+        return none.alias("before").to_frame()
     frame = _placed(judged.drop("ady", strict=False), rule.window, intervals, timeline)
     side = pl.when(pl.col("verdict").is_not_null()).then(pl.col("side"))
     last = (
@@ -177,7 +168,7 @@ def _before(
         .select("usubjid", "side", pl.col("open").alias("before_open"))
     )
     known = intervals.subjects.join(last, on="usubjid", how="left", maintain_order="left")
-    return known.select("usubjid", _unsuitable(rule, definition.measured).alias("before"))
+    return known.select(_unsuitable(rule, definition.measured).alias("before"))
 
 
 def _unsuitable(rule: Before, measured: Measured) -> pl.Expr:

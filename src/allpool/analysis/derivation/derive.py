@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.analysis.definitions.forms import TimeEndpoint
+from allpool.analysis.derivation.collected import read_collected
 from allpool.analysis.derivation.courses import derive_courses
 from allpool.analysis.derivation.facts import derive_facts
 from allpool.analysis.derivation.intervals import Intervals
@@ -52,7 +53,13 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
     timeline = build_timeline(
         connection, who, catalogue.moments, entries=entries, dictionary=dictionary, judged=judged
     )
-    intervals = Intervals(subjects, timeline, catalogue.moments)
+    intervals = Intervals(
+        subjects,
+        timeline,
+        catalogue.moments,
+        collected=read_collected(connection),
+        dictionary=dictionary,
+    )
     level = subjects.select("studyid", "siteid", "usubjid")
     return {
         "adsl": subject_level(

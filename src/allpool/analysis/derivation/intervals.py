@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import polars as pl
 
 from allpool.analysis.definitions.forms import Moment, Precision
+from allpool.analysis.derivation.collected import collecting
 from allpool.analysis.derivation.tables import CALENDAR
 from allpool.analysis.derivation.timeline import COARSENESS, Timeline, middle
+from allpool.mappings.dictionary import Dictionary
 
 PARTS = ("time", "clock", "day", "coarse", "srcdom", "srcid")
 STATES = ("happened", "undated", "waiting")
@@ -20,11 +22,27 @@ class Intervals:
     Definitions lay these frames side by side instead of joining tables again and again.
     """
 
-    def __init__(self, subjects: pl.DataFrame, timeline: Timeline, moments: Mapping[str, Moment]) -> None:
+    def __init__(
+        self,
+        subjects: pl.DataFrame,
+        timeline: Timeline,
+        moments: Mapping[str, Moment],
+        *,
+        collected: pl.DataFrame,
+        dictionary: Dictionary,
+    ) -> None:
+        """Take the subjects (usubjid, studyid, siteid) and what their centres send (`read_collected`)."""
         self.subjects = subjects.select("usubjid")
         self.moments = moments
+        self._level = subjects.select("usubjid", "studyid", "siteid")
         self._timeline = timeline
+        self._collected = collected
+        self._dictionary = dictionary
         self._kept: dict[tuple[str, ...], pl.DataFrame] = {}
+
+    def among(self, chosen: pl.DataFrame) -> pl.Series:
+        """Return of each subject whether it is one of those `chosen` (usubjid)."""
+        return self.subjects["usubjid"].is_in(chosen["usubjid"].implode())
 
     def state(self, moment: str) -> pl.DataFrame:
         """Return <moment>.happened, .undated and .waiting."""
@@ -32,6 +50,25 @@ class Intervals:
             found = self._aligned(self._timeline.state(moment)).select(pl.col(STATES).fill_null(False))
             self._kept["state", moment] = _named(found, moment)
         return self._kept["state", moment]
+
+    def sent(self, moment: str) -> pl.DataFrame:
+        """Return <moment>.sent: whether the subject's centre sends this moment, or has sent one before."""
+        if ("sent", moment) not in self._kept:
+            elements = self.moments[moment].elements
+            by_rule = collecting(self._level, self._collected, elements, self._dictionary)
+            happened = self._timeline.state(moment).filter("happened").select("usubjid")
+            centres = (
+                self._level.join(happened, on="usubjid", how="semi").select("studyid", "siteid").unique()
+            )
+            by_rows = self._level.join(centres, on=["studyid", "siteid"], how="semi", nulls_equal=True)
+            sent = (
+                pl.concat([by_rule, by_rows.select("usubjid")])
+                .unique()
+                .with_columns(pl.lit(True).alias("sent"))
+            )
+            found = self._aligned(sent).select(pl.col("sent").fill_null(False))
+            self._kept["sent", moment] = _named(found, moment)
+        return self._kept["sent", moment]
 
     def start(self, origin: str) -> pl.DataFrame:
         """Return origin_coarse (of the sharpest date; empty where there is none) and origin_date."""

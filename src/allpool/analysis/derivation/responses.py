@@ -41,21 +41,21 @@ def response_rows(
     sources = _Sources(
         connection, subjects, [definition.rule for *_, definition in asked], measurements, dictionary
     )
-    waiting: dict[tuple[str, ...], pl.DataFrame] = {}
+    waiting: dict[tuple[str, ...], pl.Series] = {}
     level = subjects.select("studyid", "siteid", "usubjid")
     parts = []
     for endpoint, name, definition in asked:
         rule = definition.rule
         needs = sources.needs(rule)
         if needs not in waiting:
-            waiting[needs] = waiting_for(entries, needs, dictionary)
+            waiting[needs] = intervals.among(waiting_for(entries, needs, dictionary))
         found = answers(
             sources.judged(rule),
             definition,
             intervals=intervals,
             timeline=timeline,
             waiting=waiting[needs],
-            sending=sources.sending(rule),
+            sending=intervals.among(sources.sending(rule)),
         )
         own = level.filter(pl.col("studyid").is_in(definition.studies)) if definition.studies else level
         parts.append(

@@ -72,6 +72,7 @@ def _side_by_side(intervals: Intervals, definition: TimeDefinition) -> pl.DataFr
     parts = [intervals.subjects, intervals.start(definition.origin)]
     parts += [intervals.since(definition.origin, name) for name in dated]
     parts += [intervals.state(name) for name in dict.fromkeys(definition.moments)]
+    parts += [intervals.sent(name) for name in definition.collected]
     return pl.concat(parts, how="horizontal")
 
 
@@ -189,6 +190,8 @@ def _reason(definition: TimeDefinition, intervals: Intervals) -> pl.Expr:
     for name in definition.among:
         because(pl.col(f"{name}.waiting"), waits(moments[name]))
         because(~pl.col(f"{name}.happened"), f"not evaluable: no {moments[name].title}")
+    for name in definition.collected:
+        because(~pl.col(f"{name}.sent"), f"not collected: the centre sends no {moments[name].title}")
     if definition.failure is not None:
         because(pl.col("failure_reason").is_not_null(), pl.col("failure_reason"))
     unsettled = ~_settled(definition)
