@@ -9,7 +9,7 @@ import pandas as pd
 COLUMNS = ["usubjid", "studyid", "siteid", "other_usubjid", "other_studyid", "other_siteid", "alike_in"]
 TOKEN = "linkage_token"  # noqa: S105 - the name of a column
 SAME_AGE = 1.0
-"""Years: an age as delivered is in whole years, one from a birth date is not."""
+"""Years: ages are in whole years, and a centre may round where another cuts off."""
 
 
 def suspected(adsl: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +86,7 @@ def _apart(alike: pd.DataFrame) -> list[tuple[dict[str, object], dict[str, objec
 
 
 def _same_person(first: dict[str, object], second: dict[str, object]) -> bool:
-    if abs(float(str(first["age"])) - float(str(second["age"]))) >= SAME_AGE:
+    if abs(float(str(first["age"])) - float(str(second["age"]))) > SAME_AGE:
         return False
     statuses = {row["disease_status"] for row in (first, second) if not _unknown(row["disease_status"])}
     return len(statuses) < 2

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from allpool.analysis.cohorts.evidence import PATIENT_LEVEL, PUBLISHED, Evidence, PublishedEstimate, select
+from allpool.analysis.cohorts.membership import members
 from allpool.analysis.cohorts.mixtures import same_denominator
 from allpool.analysis.cohorts.overlap import overlap_note
 from allpool.analysis.cohorts.poolability import check, published_enough
@@ -36,6 +37,7 @@ def synthesis(
     at_risk_minimum: int = LEAST_AT_RISK,
     outcome: str | None = None,
     published: Iterable[PublishedEstimate] = (),
+    studies: Sequence[str] = (),
     excludes: Mapping[str, str] | None = None,
     override: str | None = None,
 ) -> tuple[PooledStudies, Sample]:
@@ -49,6 +51,8 @@ def synthesis(
     published
         estimates of papers. Of a study without evaluable patients, the one of this endpoint, population,
         definition and time enters as published; the others are put aside with the reason.
+    studies
+        the studies asked, from whose papers alone estimates are taken; none means all.
     excludes
         study -> why it is left out.
     override
@@ -66,9 +70,16 @@ def synthesis(
     if sample.kind == "time-to-event" and at is None:
         raise AnalysisError(f"{endpoint} is a time to an event: say `at` which time survival is to be pooled")
     when = at if sample.kind == "time-to-event" else None
-    offered = [found for found in published if found.study not in reasons]
+    offered = [
+        found for found in published if found.study not in reasons and (not studies or found.study in studies)
+    ]
     if offered and sample.group_by != BY_STUDY:
         raise AnalysisError("published estimates stand for whole studies; group by study, or leave them out")
+    if offered and _narrowed(cohort):
+        raise AnalysisError(
+            f"published estimates stand for the population {cohort.population.id} as it is, and conditions "
+            "(`where`) narrow it here; name a population of its own, or leave them out"
+        )
     with_patients = sorted(set(sample.frame["studyid"]))
     evidence = _evidence(cohort, endpoint, definition, when, unit, offered, with_patients, outcome)
     notes = [
@@ -109,6 +120,15 @@ def synthesis(
             override=override,
         )
     return pooled, sample
+
+
+def _narrowed(cohort: Cohort) -> bool:
+    """Whether some study has fewer subjects in the cohort than in its population."""
+    adsl = cohort.tables.adsl
+    belongs = members(cohort.population, adsl, tables=cohort.tables, catalogue=cohort.catalogue)
+    whole = adsl[belongs.fillna(False).astype(bool)].groupby("studyid").size()
+    here = cohort.subjects.groupby("studyid").size()
+    return bool((here < whole.reindex(here.index)).any())
 
 
 def _evidence(
