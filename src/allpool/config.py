@@ -54,6 +54,8 @@ class Paths(Section):
     mappings: str = "mappings"
     studies: str = "studies"
     plans: str = "plans"
+    published: str = "published"
+    """What papers print of the studies, and how it is recomputed; the folder may be absent."""
     output: str = "build"
 
 

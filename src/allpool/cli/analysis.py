@@ -85,7 +85,8 @@ def report(config_file: Path | None, store_url: str | None, folder: Path) -> int
     engine = open_store(config_file, store_url, read_only=False)
     plans = sorted(consortium.path(consortium.content.paths.plans).glob("*.yaml"))
     with locked(engine, since=datetime.now(UTC)):
-        run(engine, plans=plans, output=folder)
+        published = consortium.path(consortium.content.paths.published)
+        run(engine, plans=plans, output=folder, published=published)
     click.echo(f"{folder / 'index.html'}")
     return int(ExitCode.OK)
 

@@ -15,6 +15,7 @@ from allpool.cli.db import db
 from allpool.cli.export import export
 from allpool.cli.init import init
 from allpool.cli.nightly import nightly
+from allpool.cli.published import published
 from allpool.cli.quarantine import quarantine
 from allpool.cli.status import status
 from allpool.cli.trace import trace
@@ -39,7 +40,7 @@ def allpool() -> None:
     """
 
 
-for command in (init, nightly, check, db, quarantine, analyse, trace, export, report, status):
+for command in (init, nightly, check, db, quarantine, analyse, published, trace, export, report, status):
     allpool.add_command(command)
 
 

@@ -79,17 +79,20 @@ def make_ready(engine: Engine) -> None:
 
 
 def _check_plans(consortium: Consortium) -> None:
-    """Refuse a plan that is not valid before the night begins, not after it."""
+    """Refuse a plan or a published figure that is not valid before the night begins, not after it."""
     from allpool.analysis.definitions.catalogue import load_catalogue
     from allpool.analysis.plans.night import load_plans
+    from allpool.analysis.published.load import load_published
 
     load_plans(_plans(consortium), load_catalogue())
+    load_published(consortium.path(consortium.content.paths.published), load_catalogue())
 
 
 def _analyse(consortium: Consortium, engine: Engine) -> Any:
     from allpool.analysis.plans.night import analyse
 
-    return analyse(engine, plans=_plans(consortium), output=consortium.output)
+    published = consortium.path(consortium.content.paths.published)
+    return analyse(engine, plans=_plans(consortium), output=consortium.output, published=published)
 
 
 def _plans(consortium: Consortium) -> list[Path]:

@@ -1,0 +1,122 @@
+"""allpool published: what papers print, beside what the store gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from allpool.cli.options import config_options, json_option, open_config, open_store, show
+from allpool.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from allpool.analysis.published.recompute import RecordResult
+
+COLUMNS = (
+    "study",
+    "record",
+    "of",
+    "printed",
+    "corrected",
+    "recomputed",
+    "agreement",
+    "method",
+    "flags",
+    "id",
+)
+WIDEST = 60
+SHOWN = ("study", "record", "printed", "recomputed", "agreement")
+
+
+@click.command()
+@config_options
+@click.option("--study", "studies", multiple=True, metavar="S", help="Only this study (may be repeated).")
+@click.option("--differs", is_flag=True, help="Only figures that are not reproduced.")
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the page (Markdown) there instead.",
+)
+@json_option
+def published(
+    config_file: Path | None,
+    store_url: str | None,
+    studies: tuple[str, ...],
+    differs: bool,
+    page: Path | None,
+    as_json: bool,
+) -> int:
+    """Each figure that the papers print, recomputed from the store, and whether they agree.
+
+    An id leads `allpool trace` from a recomputed number to its subjects and source cells, once a night has
+    stored it. With --json each line also says of whom, by which method and with which flags.
+
+    Example: allpool published --config examples/consortium/allpool.toml --study 001
+    """
+    from allpool.analysis.definitions.catalogue import load_catalogue
+    from allpool.analysis.published.load import load_published
+    from allpool.analysis.published.page import counts, founding_studies_page
+    from allpool.analysis.published.recompute import recompute
+    from allpool.analysis.store import read_derived
+
+    consortium = open_config(config_file, store_url)
+    catalogue = load_catalogue()
+    folder = consortium.path(consortium.content.paths.published)
+    files = load_published(folder, catalogue)
+    known = [file.study for file in files]
+    if unknown := sorted(set(studies) - set(known)):
+        raise ConfigError(
+            f"no published figures of study {', '.join(unknown)} in {folder.name}; there are those of "
+            f"{', '.join(known) or 'none'}"
+        )
+    chosen = [file for file in files if not studies or file.study in studies]
+    with open_store(config_file, store_url).connect() as connection:
+        results = recompute(chosen, read_derived(connection), catalogue)
+    if page is not None:
+        page.write_text(founding_studies_page(chosen, results), encoding="utf-8")
+        click.echo(str(page))
+        return int(ExitCode.OK)
+    lines = [line(result) for result in results if not differs or result.agreement == "differs"]
+    if not as_json:
+        lines = [{name: _short(text) for name, text in row.items()} for row in lines]
+    show("published", COLUMNS if as_json else SHOWN, lines, as_json=as_json)
+    if not as_json:
+        found = counts(results)
+        click.echo(f"{len(results)} records: " + ", ".join(f"{found[kind]} {kind}" for kind in sorted(found)))
+    return int(ExitCode.OK)
+
+
+def line(result: RecordResult) -> dict[str, Any]:
+    """Return one record as a row of a table."""
+    from allpool.analysis.published.storing import result_id
+    from allpool.analysis.published.wording import corrected_line, method_line, printed_line, recomputed_line
+
+    record = result.record
+    first = next((part for part in result.parts if part.compared and part.result is not None), None)
+    reason = record.not_recomputed
+    return {
+        "study": result.study,
+        "record": record.record,
+        "of": record.population,
+        "printed": printed_line(result),
+        "corrected": corrected_line(result) or None,
+        "recomputed": recomputed_line(result) or (reason.reason if reason is not None else None),
+        "agreement": result.kind,
+        "method": method_line(result) or None,
+        "flags": _joined(record.flags),
+        "id": None
+        if first is None
+        else result_id(result.study, record.record, first.name, first.compared[0].quantity),
+    }
+
+
+def _short(text: str | None) -> str | None:
+    """Cut what is too long for a line of a table; --json and --page give it whole."""
+    return text if text is None or len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
+
+
+def _joined(flags: Sequence[str]) -> str | None:
+    return ", ".join(flags) or None
