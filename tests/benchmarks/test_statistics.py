@@ -1,4 +1,4 @@
-"""The simulation: its batches equal the package, it goes on where it was, its page is what its results say."""
+"""The simulation: batches equal the package, it goes on where it was, its page is what its results say."""
 
 from __future__ import annotations
 
