@@ -1,0 +1,1 @@
+"""The walk between results and cells: what rests on what."""
