@@ -328,6 +328,7 @@ class TestGray:
             (lambda: gray([1, 2], [1, 0], ["a", "b"], of="relapse"), "whole number of a cause"),
             (lambda: gray([5, 6, 1, 1], [1, 1, 0, 0], list("aabb")), "never at risk together"),
             (lambda: gray([1, 2, 3], [1, 1, 0], ["a", "b"]), "differ in length"),
+            (lambda: gray([1, 1, 1, 1, 2, 2, 4, 4], [1] * 8, list("aaaabbbc")), "incidence reaches 1"),
             (lambda: gray([1, 2], [1, 1], ["a", "b"], strata=[1, 2]), "never at risk together"),
         ],
     )

@@ -70,7 +70,8 @@ def gray(time: Any, cause: Any, group: Any, *, of: int = 1, strata: Any = None) 
             continue  # says nothing of the cause
         one = _Stratum.of(codes[rows], kind[rows], member[rows], k=len(groups))
         score += one.score()
-        variance += one.variance()
+        with np.errstate(divide="ignore", invalid="ignore"):  # a pooled incidence of 1 is found below
+            variance += one.variance()
     chi2 = _quadratic_form(score[:-1], variance[:-1, :-1])
     df = len(groups) - 1
     return GrayTest(
@@ -142,8 +143,7 @@ class _Stratum:
         groups = self.at_risk.shape[1]
         total = self.weight.sum(axis=1)
         deaths = self.events.sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            hazard = deaths / (total * (1 - self.pooled_before))
+        hazard = deaths / (total * (1 - self.pooled_before))
         variance = np.zeros((groups, groups))
         for k in range(groups):
             direct = -self.weight * (self.weight[:, k] / total)[:, None]
