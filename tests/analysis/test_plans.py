@@ -130,7 +130,7 @@ def test_proportions(engine: Engine, night: list[Headline]) -> None:
         ("001", 7 / 9, 9, "study"),
         ("002", 0.5, 8, "study"),
     ]
-    assert (found[0].definition, found[0].definition_version, found[0].level) == ("common", "2", 0.95)
+    assert (found[0].definition, found[0].definition_version, found[0].level) == ("common", "1", 0.95)
     assert [(line.step, line.group, line.value, line.n) for line in night] == [
         ("cr", "001", "77.8 %", 9),
         ("cr", "002", "50.0 %", 8),
