@@ -16,9 +16,16 @@ EVERY_CENTRE = ""
 def read_collected(connection: Connection) -> pl.DataFrame:
     """Return studyid, siteid, record: the records that the mapping of a centre's feed has a rule for.
 
-    `siteid` is empty where one feed brings every centre of its study.
+    `siteid` is empty where one feed brings every centre of its study. A feed that names no study brings those
+    of the subjects that came with it.
     """
-    feeds = read(connection, "feed", ["id", "study", "centre"]).filter(pl.col("study").is_not_null())
+    brought = read(connection, "research_subject", ["feed", "study"]).unique()
+    feeds = (
+        read(connection, "feed", ["id", "study", "centre"])
+        .join(brought.rename({"study": "brought"}), left_on="id", right_on="feed", how="left")
+        .with_columns(pl.coalesce("study", "brought").alias("study"))
+        .filter(pl.col("study").is_not_null())
+    )
     rules = read(connection, "mapping_rule", ["feed", "record"]).unique()
     return (
         rules.join(feeds, left_on="feed", right_on="id")
