@@ -38,8 +38,8 @@ def association(recipe: AssociationRecipe, asked: Asked) -> Recomputed:
         hits = int(met.fillna(False).sum())
         table.append([hits, int(met.notna().sum()) - hits])
         items = (*outcome.where, *outcome.any_of)
-        label = pd.Series(name, index=members.subjects.index)
-        parts.append(brought(members, event=met.map({True: True, False: False}), group=label, items=items))
+        label = pd.Series(name, index=range(members.n))
+        parts.append(brought(members, event=met, group=label, items=items))
     p = fisher(table) if recipe.test == "fisher" else chi_square(table).p
     if lost:
         notes.append(f"{lost} of whom the outcome is not known are left out")
@@ -76,7 +76,7 @@ def rank_sum(recipe: RankSumRecipe, asked: Asked) -> Recomputed:
     from allpool.analysis.paired import mann_whitney
 
     numbers = asked.numbers(recipe.of)
-    group = pd.Series(groups_of(recipe.groups, asked).to_numpy(), index=asked.subjects.index)
+    group = pd.Series(groups_of(recipe.groups, asked).to_numpy(), index=range(asked.n))
     values = [numbers[(group == name) & numbers.notna()].to_numpy(dtype=float) for name in recipe.groups]
     test = mann_whitney(*values, correction=recipe.correction)
     rows = brought(asked, aval=numbers, group=group, items=(recipe.of,))
@@ -114,7 +114,7 @@ def logistic(recipe: LogisticRecipe, asked: Asked) -> Recomputed:
 
     met = asked.met(recipe.outcome)
     design, _ = _design(recipe.covariates, asked)
-    outcome = pd.DataFrame({"usubjid": asked.subjects["usubjid"], "outcome": met})
+    outcome = pd.DataFrame({"usubjid": asked.usubjid, "outcome": met})
     frame = outcome[met.notna()].merge(design, on="usubjid", how="inner")
     frame["outcome"] = frame["outcome"].astype(int)
     model = fit(frame, "outcome", list(recipe.covariates))
@@ -126,13 +126,13 @@ def logistic(recipe: LogisticRecipe, asked: Asked) -> Recomputed:
     if lost:
         notes = (*notes, f"{lost} of whom the outcome or a covariate is not known are left out")
     items = (*recipe.outcome.where, *recipe.outcome.any_of)
-    rows = brought(asked, event=met.map({True: True, False: False}), items=items)
+    rows = brought(asked, event=met, items=items)
     return Recomputed(figures, rows, how, len(frame), notes)
 
 
 def _design(covariates: Mapping[str, Covariate], asked: Asked) -> tuple[pd.DataFrame, int]:
     """Return usubjid and a number per covariate of those of whom all are known, and how many are not."""
-    frame = pd.DataFrame({"usubjid": asked.subjects["usubjid"]})
+    frame = pd.DataFrame({"usubjid": asked.usubjid})
     for name, covariate in covariates.items():
         if covariate.of is not None:
             frame[name] = asked.numbers(covariate.of) / covariate.per

@@ -130,21 +130,20 @@ def period(recipe: PeriodRecipe, asked: Asked) -> Recomputed:
 
 def adverse_events(recipe: AdverseEventsRecipe, asked: Asked) -> Recomputed:
     """Return the subjects with an event of the terms and grades, each counted once."""
-    events = asked.tables.adae
-    events = events[events["usubjid"].isin(asked.subjects["usubjid"])]
+    events = asked.study.tables.adae
+    who = asked.usubjid
+    events = events[events["usubjid"].isin(who)]
     if recipe.terms:
         events = events[events["aedecod"].isin(list(recipe.terms))]
+    grade = pd.to_numeric(events["aetoxgr"], errors="coerce")
     if recipe.grade is not None:
-        worst = pd.to_numeric(events["aetoxgr"], errors="coerce")
-        events = events[worst.between(*recipe.grade)]
-    worst_first = events.assign(order=-pd.to_numeric(events["aetoxgr"], errors="coerce")).sort_values(
-        ["usubjid", "order", "srcid"], na_position="last"
-    )
-    one = worst_first.drop_duplicates("usubjid").set_index("usubjid")
-    hit = asked.subjects["usubjid"].isin(one.index)
-    rows = brought(asked, event=hit, aval=asked.subjects["usubjid"].map(one["aetoxgr"]))
+        events, grade = events[grade.between(*recipe.grade)], grade[grade.between(*recipe.grade)]
+    worst = events.assign(order=-grade).sort_values(["usubjid", "order", "srcid"], na_position="last")
+    one = worst.drop_duplicates("usubjid").set_index("usubjid")
+    hit = who.isin(one.index)
+    rows = brought(asked, event=hit, aval=who.map(one["aetoxgr"]))
     for name in ("srcdom", "srcid"):
-        rows.loc[hit, name] = asked.subjects["usubjid"].map(one[name])[hit]
+        rows[name] = who.map(one[name]).where(hit, rows[name])
     grades = "" if recipe.grade is None else f" of grade {'-'.join(map(str, sorted(set(recipe.grade))))}"
     return Recomputed(
         _share(int(hit.sum()), asked.n, EXACT),

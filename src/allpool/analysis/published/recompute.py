@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
-
-import pandas as pd
 
 from allpool.analysis.cohorts.membership import DerivedTables
 from allpool.analysis.definitions.catalogue import Catalogue
@@ -32,7 +30,7 @@ from allpool.analysis.published.recipes import (
     WilcoxonRecipe,
 )
 from allpool.analysis.published.recomputed import Recomputed, Value
-from allpool.analysis.published.subjects import asked_of
+from allpool.analysis.published.subjects import Study, asked_of, study_of
 from allpool.errors import AnalysisError
 
 Agreement: TypeAlias = Literal["reproduced", "corrected", "differs", "not_recomputed", "no_data"]
@@ -86,39 +84,21 @@ def recompute(
     files: Sequence[PublishedFile], tables: DerivedTables, catalogue: Catalogue
 ) -> tuple[RecordResult, ...]:
     """Return every record of every file, in their order, recomputed from the store's tables."""
-    return tuple(
-        recompute_record(file.study, record, own, catalogue)
-        for file in files
-        for own in (_of_study(tables, file.study),)
-        for record in file.records
-    )
+    studies = {file.study: study_of(file.study, tables, catalogue) for file in files}
+    return tuple(recompute_record(studies[file.study], record) for file in files for record in file.records)
 
 
-def recompute_record(
-    study: str, record: PublishedRecord, tables: DerivedTables, catalogue: Catalogue
-) -> RecordResult:
+def recompute_record(study: Study, record: PublishedRecord) -> RecordResult:
     """Return one record recomputed; what the data do not allow is said, and differs."""
-    own = tables.adsl[tables.adsl["studyid"] == study]
-    synthetic = bool(own["synthetic"].any())
+    synthetic = bool(study.subjects["synthetic"].any())
     if record.not_recomputed is not None:
-        return RecordResult(study, record, (), "not_recomputed", synthetic)
+        return RecordResult(study.name, record, (), "not_recomputed", synthetic)
+    nobody = study.subjects.empty
     parts = tuple(
-        _absent(name, part) if own.empty else _part(name, part, study, tables, catalogue)
-        for name, part in record.figures.items()
+        _absent(name, part) if nobody else _part(name, part, study) for name, part in record.figures.items()
     )
     worst = next(level for level in WORST if any(part.agreement == level for part in parts))
-    return RecordResult(study, record, parts, worst, synthetic)
-
-
-def _of_study(tables: DerivedTables, study: str) -> DerivedTables:
-    """Return the rows of one study: each record asks them again."""
-    frames: dict[str, pd.DataFrame] = {field.name: getattr(tables, field.name) for field in fields(tables)}
-    own = {
-        name: frame[frame["studyid"] == study].reset_index(drop=True)
-        for name, frame in frames.items()
-        if "studyid" in frame.columns
-    }
-    return replace(tables, **own)
+    return RecordResult(study.name, record, parts, worst, synthetic)
 
 
 def _absent(name: str, part: Part) -> PartResult:
@@ -126,9 +106,9 @@ def _absent(name: str, part: Part) -> PartResult:
     return PartResult(name, part, compared, None, "the store has no subjects of this study", "no_data")
 
 
-def _part(name: str, part: Part, study: str, tables: DerivedTables, catalogue: Catalogue) -> PartResult:
+def _part(name: str, part: Part, study: Study) -> PartResult:
     try:
-        asked = asked_of(part.recompute, study, tables, catalogue)
+        asked = asked_of(part.recompute, study)
         result: Recomputed = _RECIPES[type(part.recompute)](part.recompute, asked)
     except AnalysisError as error:
         return PartResult(name, part, _compared(part, {}), None, error.message, "differs")

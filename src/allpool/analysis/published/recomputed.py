@@ -41,17 +41,18 @@ def brought(
 ) -> pd.DataFrame:
     """Return the subjects asked, with what each brought and the row that it was read from."""
     sources = asked.sources(items)
-    missing = pd.Series(pd.NA, index=asked.subjects.index, dtype=object)
+    none: list[object] = [None] * asked.n
     return pd.DataFrame(
         {
-            "usubjid": asked.subjects["usubjid"],
-            "group_value": missing if group is None else group.astype(object),
-            "aval": missing if aval is None else aval.astype(object),
-            "event": missing if event is None else event.map({True: 1, False: 0}).astype(object),
-            "description": missing,
-            "srcdom": sources["srcdom"],
-            "srcid": sources["srcid"],
-        }
+            "usubjid": list(asked.usubjid),
+            "group_value": none if group is None else list(group),
+            "aval": none if aval is None else list(aval),
+            "event": none if event is None else [None if pd.isna(hit) else int(hit) for hit in event],
+            "description": none,
+            "srcdom": [table for table, _ in sources],
+            "srcid": [id_ for _, id_ in sources],
+        },
+        dtype=object,
     )
 
 

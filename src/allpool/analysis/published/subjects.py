@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from allpool.analysis.cohorts.cohort import Cohort
@@ -15,102 +17,152 @@ from allpool.analysis.published.recipes import Chosen, Of, RecipeBase
 from allpool.errors import AnalysisError
 
 EVERYBODY = "all_subjects"
+Source = tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One study's rows of the derived tables; what many recipes ask is found once."""
+
+    name: str
+    tables: DerivedTables
+    catalogue: Catalogue
+    _found: dict[Hashable, pd.Series] = field(default_factory=dict, repr=False)
+    _sources: dict[Hashable, Mapping[str, Source]] = field(default_factory=dict, repr=False)
+
+    @property
+    def subjects(self) -> pd.DataFrame:
+        """Every subject of the study: rows of adsl."""
+        return self.tables.adsl
+
+    def met(self, condition: Condition) -> pd.Series:
+        """Return whether each subject meets a condition (pandas boolean, missing where not known)."""
+        if condition not in self._found:
+            population = _population((condition,))
+            self._found[condition] = members(
+                population, self.subjects, tables=self.tables, catalogue=self.catalogue
+            )
+        return self._found[condition]
+
+    def values(self, of: Of) -> pd.Series:
+        """Return a value of each subject, missing where it is not known."""
+        if of not in self._found:
+            condition = _known(of)
+            self._found[of] = values_of(
+                condition, self.subjects, tables=self.tables, catalogue=self.catalogue
+            )
+        return self._found[of]
+
+    def sources(self, item: Condition | Of) -> Mapping[str, Source]:
+        """Return usubjid -> table and id of the row that an item was read from, where there is one.
+
+        What stands in adsl alone (age, a baseline value) has none.
+        """
+        response = item.response if isinstance(item, Condition) else None
+        event = item.event if isinstance(item, Condition) else None
+        if item.fact is not None:
+            return self._rows(self.tables.adfact, item.fact, None)
+        if response is not None:
+            return self._rows(self.tables.adrs, response.endpoint, response.definition)
+        if event is not None:
+            return self._rows(self.tables.adtte, event.endpoint, event.definition)
+        return {}
+
+    def _rows(self, table: pd.DataFrame, name: str, definition: str | None) -> Mapping[str, Source]:
+        key = (name, definition)
+        if key not in self._sources:
+            own = table["paramcd"] == name
+            if definition is not None:
+                own &= table["definition"] == definition
+            rows = table.loc[own & table["srcid"].notna(), ["usubjid", "srcdom", "srcid"]]
+            self._sources[key] = {
+                str(who): (str(dom), str(id_)) for who, dom, id_ in rows.itertuples(index=False, name=None)
+            }
+        return self._sources[key]
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """The subjects (rows of adsl) that a recipe is about; `unknown` may or may not be among them."""
+    """The subjects that a recipe is about, by their positions; `unknown` may or may not be among them."""
 
-    study: str
-    subjects: pd.DataFrame
-    unknown: int
-    tables: DerivedTables
-    catalogue: Catalogue
+    study: Study
+    positions: npt.NDArray[np.intp]
+    unknown: int = 0
 
     @property
     def n(self) -> int:
         """Number of subjects."""
-        return len(self.subjects)
+        return len(self.positions)
+
+    @property
+    def usubjid(self) -> pd.Series:
+        """Who they are."""
+        return self._taken(self.study.subjects["usubjid"])
 
     def met(self, choice: Chosen) -> pd.Series:
-        """Return whether each subject is chosen (pandas boolean, missing where that is not known)."""
-        population = _population(choice.where, choice.any_of)
-        return members(population, self.subjects, tables=self.tables, catalogue=self.catalogue)
+        """Return whether each subject is chosen, in Kleene's logic: unknown is neither."""
+        whole = pd.Series(True, index=self.study.subjects.index, dtype="boolean")
+        for condition in choice.where:
+            whole &= self.study.met(condition)
+        if choice.any_of:
+            either = pd.Series(False, index=self.study.subjects.index, dtype="boolean")
+            for condition in choice.any_of:
+                either |= self.study.met(condition)
+            whole &= either
+        return self._taken(whole)
 
     def of(self, choice: Chosen) -> Asked:
         """Return the chosen among the subjects."""
         met = self.met(choice)
-        inside = met.fillna(False).astype(bool)
-        return Asked(
-            self.study,
-            self.subjects[inside].reset_index(drop=True),
-            self.unknown + int(met.isna().sum()),
-            self.tables,
-            self.catalogue,
-        )
+        inside = met.fillna(False).to_numpy(dtype=bool)
+        return Asked(self.study, self.positions[inside], self.unknown + int(met.isna().sum()))
 
     def values(self, of: Of) -> pd.Series:
         """Return a value of each subject, missing where it is not known."""
-        condition = Condition(column=of.column, element=of.element, fact=of.fact, known=True)
-        return values_of(condition, self.subjects, tables=self.tables, catalogue=self.catalogue)
+        return self._taken(self.study.values(of))
 
     def numbers(self, of: Of) -> pd.Series:
         """Return a number of each subject, missing where it is not known."""
         return pd.to_numeric(self.values(of), errors="coerce")
 
+    def sources(self, items: Sequence[Condition | Of]) -> list[Source]:
+        """Return table and id of the row that the first item with one was read from, else the subject's."""
+        known = [self.study.sources(item) for item in items]
+        return [
+            next((found[who] for found in known if who in found), ("research_subject", who))
+            for who in self.usubjid
+        ]
+
     def cohort(self) -> Cohort:
         """Return the subjects as a cohort, to be asked for an endpoint."""
-        population = _population((), ())
-        return Cohort(population, self.subjects, self.unknown, self.tables, self.catalogue)
+        subjects = self.study.subjects.iloc[self.positions].reset_index(drop=True)
+        return Cohort(_population(()), subjects, self.unknown, self.study.tables, self.study.catalogue)
 
-    def sources(self, items: Sequence[Condition | Of]) -> pd.DataFrame:
-        """Return srcdom and srcid of each subject: the row that the first item with one was read from.
-
-        What stands in adsl alone (age, a baseline value) is traced to the subject itself.
-        """
-        found = pd.DataFrame(
-            {"srcdom": "research_subject", "srcid": self.subjects["usubjid"]}, index=self.subjects.index
-        ).astype(object)
-        open_ = pd.Series(True, index=self.subjects.index)
-        for item in items:
-            rows = self._rows(item)
-            if rows is None:
-                continue
-            known = self.subjects["usubjid"].map(rows["srcid"])
-            fill = open_ & known.notna()
-            found.loc[fill, "srcid"] = known[fill]
-            found.loc[fill, "srcdom"] = self.subjects["usubjid"].map(rows["srcdom"])[fill]
-            open_ &= ~fill
-        return found
-
-    def _rows(self, item: Condition | Of) -> pd.DataFrame | None:
-        """Return the rows of adfact, adrs or adtte that an item is read from, by usubjid."""
-        fact = item.fact
-        if fact is not None:
-            table, name, definition = self.tables.adfact, fact, None
-        elif isinstance(item, Condition) and item.response is not None:
-            table, name, definition = self.tables.adrs, item.response.endpoint, item.response.definition
-        elif isinstance(item, Condition) and item.event is not None:
-            table, name, definition = self.tables.adtte, item.event.endpoint, item.event.definition
-        else:
-            return None
-        rows = table[table["paramcd"] == name]
-        if definition is not None:
-            rows = rows[rows["definition"] == definition]
-        return rows.set_index("usubjid")
+    def _taken(self, values: pd.Series) -> pd.Series:
+        return values.take(self.positions).reset_index(drop=True)
 
 
-def asked_of(recipe: RecipeBase, study: str, tables: DerivedTables, catalogue: Catalogue) -> Asked:
+def study_of(name: str, tables: DerivedTables, catalogue: Catalogue) -> Study:
+    """Return one study's rows of every derived table."""
+    frames: dict[str, pd.DataFrame] = {item.name: getattr(tables, item.name) for item in fields(tables)}
+    own = {
+        table: frame[frame["studyid"] == name].reset_index(drop=True)
+        for table, frame in frames.items()
+        if "studyid" in frame.columns
+    }
+    return Study(name, replace(tables, **own), catalogue)
+
+
+def asked_of(recipe: RecipeBase, study: Study) -> Asked:
     """Return the subjects that a recipe is about.
 
     Raises `AnalysisError` where the first subjects by a date are asked for and the date is not known of all,
     or does not tell which are the first.
     """
-    everyone = tables.adsl[tables.adsl["studyid"] == study].reset_index(drop=True)
     where = recipe.where
     if recipe.population is not None:
         where = (Condition.model_validate({"population": recipe.population, "in": ("Y",)}), *where)
-    asked = Asked(study, everyone, 0, tables, catalogue)
+    asked = Asked(study, np.arange(len(study.subjects)))
     if where or recipe.any_of:
         asked = asked.of(Chosen(where=where, any_of=recipe.any_of))
     if recipe.earliest is None:
@@ -122,16 +174,18 @@ def asked_of(recipe: RecipeBase, study: str, tables: DerivedTables, catalogue: C
     number = recipe.earliest.number
     if len(order) > number and order.iloc[number - 1] == order.iloc[number]:
         raise AnalysisError(f"{recipe.earliest.of.name} does not tell who were the first {number}")
-    first = asked.subjects.loc[sorted(order.index[:number])].reset_index(drop=True)
-    return Asked(study, first, asked.unknown, tables, catalogue)
+    return Asked(study, asked.positions[sorted(order.index[:number])], asked.unknown)
 
 
-def _population(where: Sequence[Condition], any_of: Sequence[Condition]) -> Population:
+def _known(of: Of) -> Condition:
+    return Condition(column=of.column, element=of.element, fact=of.fact, known=True)
+
+
+def _population(where: Sequence[Condition]) -> Population:
     return Population(
         id="published",
         version="1",
         title="as the record says",
         where=tuple(where),
-        any_of=tuple(any_of),
         source="a recipe of a published figure",
     )

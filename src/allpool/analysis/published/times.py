@@ -100,7 +100,7 @@ def sample_of(recipe: TimeRecipe, asked: Asked) -> Sample:
 
 def groups_of(groups: Mapping[str, Chosen], asked: Asked) -> pd.Series:
     """Return usubjid -> group; `AnalysisError` where somebody is in two, or a group is empty."""
-    found = pd.Series(pd.NA, index=asked.subjects["usubjid"], dtype=object)
+    found = pd.Series(pd.NA, index=asked.usubjid, dtype=object)
     for name, choice in groups.items():
         inside = asked.met(choice).fillna(False).astype(bool).to_numpy()
         if not inside.any():
