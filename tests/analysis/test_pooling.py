@@ -50,13 +50,9 @@ def survival(sizes: dict[str, int]) -> Sample:
 
 
 def printed(study: str, x: int, n: int, **more: object) -> PublishedEstimate:
-    about = {
-        "endpoint": "crs",
-        "population": "all_treated",
-        "definition": "common",
-        "unit_of_analysis": "patient",
-    }
-    return PublishedEstimate(study, "r", "proportion", numerator=x, denominator=n, **(about | more))  # type: ignore[arg-type]
+    about: dict[str, object] = {"endpoint": "crs", "population": "all_treated", "definition": "common"}
+    about |= {"record": "r", "unit_of_analysis": "patient"} | more
+    return PublishedEstimate(study, kind="proportion", numerator=x, denominator=n, **about)  # type: ignore[arg-type]
 
 
 def test_a_published_study_enters_at_its_level() -> None:
@@ -204,6 +200,16 @@ def test_what_is_put_aside_says_why() -> None:
     wide = select(offered, **ask, any_definition="class A")  # type: ignore[arg-type]
     assert list(wide.entering) == ["001", "004"]
     assert "class A" in wide.notes[0]
+
+
+def test_two_arms_of_a_study_are_not_the_study() -> None:
+    """003 prints 7/7 with venetoclax and 16/18 without, both in remission with MRD."""
+    arms = [printed("003", 7, 7, record="combo"), printed("003", 16, 18, record="mono")]
+    found = select(arms, endpoint="crs", population="all_treated", definition="common")
+    assert not found.entering
+    assert found.put_aside == (
+        "003: 7/7 (combo) and 16/18 (mono) put aside: which stands for the study is not said",
+    )
 
 
 def test_survival_of_another_time_is_another_question() -> None:

@@ -155,6 +155,9 @@ def select(
 ) -> Evidence:
     """Return, per study, the published estimate of an endpoint in a population, and what was put aside.
 
+    A study of which two figures would fit (arms of the population, say) enters with neither: which of them
+    stands for the study is not guessed.
+
     Parameters
     ----------
     definition
@@ -163,7 +166,7 @@ def select(
     at, unit
         the time of survival; a figure for another time is none of this question and is passed over.
     """
-    entering: dict[str, PublishedEstimate] = {}
+    fitting: dict[str, list[PublishedEstimate]] = {}
     put_aside, notes = [], []
     for found in sorted(estimates, key=lambda item: (item.study, item.record)):
         if (found.endpoint, found.population) != (endpoint, population):
@@ -172,19 +175,25 @@ def select(
             continue
         if at is not None and not _same_time(found, at, unit):
             continue
-        name = f"{found.study}: {found.said} ({found.record})"
         reason = _unfit(found, definition, any_definition)
         if reason:
-            put_aside.append(f"{name} put aside: {reason}")
-        elif found.study in entering:
-            put_aside.append(
-                f"{name} put aside: {entering[found.study].record} of the same study has entered"
-            )
+            put_aside.append(f"{_named(found)} put aside: {reason}")
         else:
-            entering[found.study] = found
-            if found.definition != definition:
-                notes.append(f"{name} enters although {_difference(found)}: {any_definition}")
+            fitting.setdefault(found.study, []).append(found)
+    entering: dict[str, PublishedEstimate] = {}
+    for study, candidates in fitting.items():
+        if len(candidates) > 1:
+            all_of_them = " and ".join(f"{item.said} ({item.record})" for item in candidates)
+            put_aside.append(f"{study}: {all_of_them} put aside: which stands for the study is not said")
+            continue
+        entering[study] = found = candidates[0]
+        if found.definition != definition:
+            notes.append(f"{_named(found)} enters although {_difference(found)}: {any_definition}")
     return Evidence(entering, tuple(put_aside), tuple(notes))
+
+
+def _named(found: PublishedEstimate) -> str:
+    return f"{found.study}: {found.said} ({found.record})"
 
 
 def _unfit(found: PublishedEstimate, definition: str, any_definition: str | None) -> str | None:
