@@ -126,12 +126,13 @@ def cox(time: ArrayLike, event: ArrayLike, covariates: ArrayLike) -> tuple[Array
     return beta, np.asarray(2 * stats.norm.sf(np.abs(beta / error)))
 
 
-def logistic(outcome: ArrayLike, covariate: ArrayLike) -> tuple[float, float]:
-    """Logistic regression on one covariate: odds ratio per unit and its two-sided Wald P."""
-    y, x = np.asarray(outcome, float), np.asarray(covariate, float)
-    design = np.column_stack([np.ones_like(x), x])
-    beta = np.zeros(2)
-    information = np.eye(2)
+def logistic(outcome: ArrayLike, covariates: ArrayLike) -> tuple[Array, Array]:
+    """Logistic regression on one or several covariates (columns): odds ratios per unit and their
+    two-sided Wald P."""
+    y, x = np.asarray(outcome, float), np.asarray(covariates, float)
+    design = np.column_stack([np.ones(len(y)), x])
+    beta = np.zeros(design.shape[1])
+    information = np.eye(design.shape[1])
     for _ in range(50):
         probability = 1 / (1 + np.exp(-design @ beta))
         information = (design * (probability * (1 - probability))[:, None]).T @ design
@@ -139,8 +140,8 @@ def logistic(outcome: ArrayLike, covariate: ArrayLike) -> tuple[float, float]:
         beta = beta + step
         if np.abs(step).max() < 1e-10:
             break
-    error = math.sqrt(float(np.linalg.inv(information)[1, 1]))
-    return float(np.exp(beta[1])), float(2 * stats.norm.sf(abs(beta[1] / error)))
+    error = np.sqrt(np.diag(np.linalg.inv(information)))
+    return np.exp(beta[1:]), np.asarray(2 * stats.norm.sf(np.abs(beta[1:] / error[1:])))
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -53,7 +53,7 @@ def cohort(draws: Draws) -> Tables:
         courses = _courses(seed, patient, cycles[place])
         tables["courses"] += courses
         tables["responses"] += _responses(seed, patient, courses, draws)
-        tables["laboratory"] += _laboratory(patient, courses, draws)
+        tables["laboratory"] += _laboratory(seed, patient, courses, draws)
         tables["immune"] += _immune(seed, patient)
     chemotherapy = [
         row for row in tables["patients"] if row["death_date"] is None and row["hsct_date"] is None
@@ -199,12 +199,15 @@ def _responses(seed: dict[str, str], patient: Row, courses: list[Row], draws: Dr
     return rows
 
 
-def _laboratory(patient: Row, courses: list[Row], draws: Draws) -> list[Row]:
+def _laboratory(seed: dict[str, str], patient: Row, courses: list[Row], draws: Draws) -> list[Row]:
+    """Counts and liver values; the white cells before the first dose are those of the design."""
     rows = []
     for course in courses:
         start: date = course["start"]  # type: ignore[assignment]
         for offset in (-1, 3, 7, 10, 14, 21):
             white = draws.skewed(3.2, 0.45, low=0.4, high=20, digits=2)
+            if course["course"] == 1 and offset < 0:
+                white = float(seed["wbc"])
             rows.append(
                 {
                     "patient": patient["patient"],
