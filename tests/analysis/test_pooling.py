@@ -163,6 +163,16 @@ def test_survival_from_patients_and_a_printed_interval() -> None:
     assert pooled.leave_one_out["omitted"].tolist() == ["a", "b", "c"]
 
 
+def test_a_study_without_deaths_cannot_enter_and_the_bias_is_told() -> None:
+    sample = survival({"a": 40, "b": 35, "c": 20})
+    frame = sample.frame.assign(event=sample.frame["event"].where(sample.frame["studyid"] != "c", 0))
+    frame["aval"] = frame["aval"].where(frame["studyid"] != "c", 1000.0)
+    pooled = pool_survival(Sample(sample.kind, sample.group_by, frame, NOBODY), title="", at=12)
+    assert pooled.studies["study"].tolist() == ["a", "b"]
+    assert any(line.startswith("c: survival is 1, of which") for line in pooled.left_out)
+    assert any("c could not enter" in note and "too low" in note for note in pooled.notes)
+
+
 @pytest.mark.parametrize(
     ("value", "lower", "upper", "error"),
     [

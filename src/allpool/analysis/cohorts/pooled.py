@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -32,7 +34,6 @@ class PooledStudies:
     `studies`: study, level ("patient-level" or "published"), events, n, estimate, lower, upper, weight in
     percent. `random` and `fixed` are the random-effects and the common-effect estimate, `hartung_knapp` the
     random-effects estimate with that interval, as a sensitivity ("glmm" has none: of logits by `method`).
-    `leave_one_out`: omitted, k, estimate, lower, upper, tau2, i2, note.
     `left_out` says who did not enter and why, `notes` what must be read beside it.
     """
 
@@ -53,8 +54,14 @@ class PooledStudies:
     level: float
     left_out: tuple[str, ...]
     synthetic: bool
-    notes: tuple[str, ...] = ()
-    leave_one_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LEFT_OUT))
+    notes: tuple[str, ...]
+    omit: Callable[[], pd.DataFrame] = field(repr=False)
+    """Fits all but each study; called once, where the leave-one-out frame is asked for."""
+
+    @cached_property
+    def leave_one_out(self) -> pd.DataFrame:
+        """One row per study left out: omitted, k, estimate, lower, upper, tau2, i2, note."""
+        return self.omit()
 
     @property
     def estimate(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -136,6 +137,7 @@ def pool_survival(
     """
     rows: list[tuple[object, ...]] = []
     omitted: list[str] = []
+    one_sided: list[str] = []
     for study, frame in sample.groups():
         curve = kaplan_meier(frame["aval"] / days_per(unit), frame["event"], level=level)
         point = curve.at([at]).iloc[0]
@@ -145,6 +147,11 @@ def pool_survival(
             )
         elif not 0 < point["survival"] < 1:
             omitted.append(f"{study}: survival is {point['survival']:g}, of which log(-log S) does not exist")
+            which = "low" if point["survival"] == 1 else "high"
+            one_sided.append(
+                f"{study} could not enter with a survival of {point['survival']:.0%}, so that the pooled survival "
+                f"is too {which}; show the studies' own curves beside it"
+            )
         else:
             told = (point["survival"], point["lower"], point["upper"], point["standard_error"])
             rows.append((study, PATIENT_LEVEL, int(curve.events), curve.n, *told))
@@ -185,7 +192,12 @@ def pool_survival(
         model=_model_name("log(-log S)", method, test),
         level=level,
         omitted=tuple(omitted),
-        notes=(*_units(sample, printed, override), *_published_notes(published, printed), *notes),
+        notes=(
+            *_units(sample, printed, override),
+            *one_sided,
+            *_published_notes(published, printed),
+            *notes,
+        ),
     )
 
 
@@ -226,7 +238,7 @@ def _pooled(
         left_out=(*omitted, *_left_out(sample)),
         synthetic=bool(sample.frame["synthetic"].any()),
         notes=(*_few_notes(k, whole), *notes),
-        leave_one_out=_each_left_out(studies, fit),
+        omit=partial(_each_left_out, studies, fit),
     )
 
 

@@ -63,8 +63,8 @@ def logistic(y: FloatArray, X: FloatArray) -> LogisticFit:
 
 
 SEPARATED = (
-    "a covariate separates those with the outcome from those without: its odds ratio is infinite. Use the "
-    "penalised (Firth) logistic model, or leave the covariate out"
+    "a covariate separates those with the outcome from those without: its odds ratio is infinite. Use "
+    "allpool.analysis.logistic with strata and Firth's penalty, or leave the covariate out"
 )
 
 

@@ -22,6 +22,7 @@ from allpool.analysis.estimators.random_effects import (
 from allpool.analysis.estimators.results import Estimate
 from allpool.analysis.estimators.synthesis import PooledProportion, Synthesis
 from allpool.analysis.estimators.transforms import TRANSFORMS, back_transformed, transformed
+from allpool.analysis.proportions import proportion
 from allpool.errors import AnalysisError
 
 
@@ -89,8 +90,6 @@ def exact_common(x: Any, n: Any, *, level: float = 0.95) -> Estimate:
     AnalysisError
         as `pool_proportions`.
     """
-    from allpool.analysis.proportions import proportion
-
     happened, trials = study_counts(x, n)
     together = proportion(float(happened.sum()), float(trials.sum()), level=level)
     return replace(together, method="common effect, clopper-pearson")
