@@ -71,6 +71,15 @@ class FeedSection(Section):
     mode: Literal["snapshot", "append"] = "snapshot"
 
 
+class DisclosureSection(Section):
+    """What may leave the store in pages and result files; synthetic patients are exempt."""
+
+    # "some agencies require at least five": threshold rule, OECD Glossary of Statistical Terms
+    # https://stats.oecd.org/glossary/detail.asp?ID=7010
+    minimum: int = Field(default=5, ge=1)
+    """Least count of persons that is shown; 1 shows all, Medicare's rule is 11."""
+
+
 class ConfigFile(Section):
     """The content of `allpool.toml`."""
 
@@ -78,6 +87,7 @@ class ConfigFile(Section):
     store: StoreSection
     pseudonyms: Pseudonyms = Pseudonyms()
     paths: Paths = Paths()
+    disclosure: DisclosureSection = DisclosureSection()
     feeds: tuple[FeedSection, ...] = ()
 
     @model_validator(mode="after")

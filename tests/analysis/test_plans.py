@@ -121,7 +121,7 @@ def rows(engine: Engine, step: str, statistic: str | None = None) -> list[Any]:
 
 @pytest.fixture
 def night(engine: Engine, plan: Path, tmp_path: Path) -> list[Headline]:
-    return analyse(engine, plans=[plan], output=None)
+    return analyse(engine, plans=[plan], output=None, disclosure_minimum=1)
 
 
 def test_proportions(engine: Engine, night: list[Headline]) -> None:
@@ -200,7 +200,7 @@ def test_a_second_night_changes_nothing(engine: Engine, plan: Path, night: list[
             ]
 
     before = content()
-    assert analyse(engine, plans=[plan], output=None) == night
+    assert analyse(engine, plans=[plan], output=None, disclosure_minimum=1) == night
     assert content() == before
     assert len({row.id for row in rows(engine, "pooled")}) == len(rows(engine, "pooled"))
 
@@ -263,7 +263,7 @@ def test_every_database_gives_the_same(store: Engine, plan: Path, tmp_path: Path
             built.observation(key, "ph_status", None, value_concept="positive" if number % 2 else "negative")
             built.mrd(key, "2022-01-29", interpretation="undetectable")
     built.quarantined("001-3", "death_date")
-    lines = analyse(built.into(store), plans=[plan], output=tmp_path / "page")
+    lines = analyse(built.into(store), plans=[plan], output=tmp_path / "page", disclosure_minimum=1)
     assert [(line.group, line.value, line.n) for line in lines] == [
         ("001", "83.3 %", 6),
         ("002", "83.3 %", 6),

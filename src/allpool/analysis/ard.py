@@ -79,7 +79,10 @@ def to_ard(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_ard_columns(results: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `analysis_result` with `COLUMNS` added behind their own, one row per statistic."""
+    """Return rows of `analysis_result` with `COLUMNS` added behind their own, one row per statistic.
+
+    `variable` and `variable_level`, which both have, stand once: as analysis results data has them.
+    """
     import pandas as pd
 
     added: list[dict[str, Any]] = []
@@ -89,6 +92,8 @@ def with_ard_columns(results: pd.DataFrame) -> pd.DataFrame:
         is_term = row["estimator"] in TERMS and group is not None and _absent(row["group_by"])
         asked = f"{row['endpoint']}/{row['definition']}"
         level = None if _absent(row["at"]) else f"{row['at']:g} {row['unit'] or ''}".strip()
+        if not _absent(row.get("variable")):  # a table names what each of its statistics is of
+            asked, level = row["variable"], None if _absent(row["variable_level"]) else row["variable_level"]
         added.append(
             {
                 "group1": None if is_term or _absent(row["group_by"]) else row["group_by"],
@@ -104,7 +109,8 @@ def with_ard_columns(results: pd.DataFrame) -> pd.DataFrame:
             }
         )
     columns = pd.DataFrame(added, columns=list(COLUMNS), index=results.index).astype({"stat": "float64"})
-    return pd.concat([results, columns], axis=1)
+    own = results.drop(columns=[name for name in COLUMNS if name in results.columns])
+    return pd.concat([own, columns], axis=1)
 
 
 def _absent(value: Any) -> bool:

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from allpool.analysis.cell_suppression import Sum, withheld_cells
 
-PERSONS: Final = ("responders", "events", "observed")
+PERSONS: Final = ("responders", "events", "competing_events", "observed", "exposed", "subjects")
 """Statistics that count persons of a group, of whom the others are a count too."""
 SHARES: Final = ("proportion", "study_estimate")
 """Statistics that are a share of `n`, so that they tell the count."""
-SMALL_SHARES: Final = ("survival", "incidence")
+SMALL_SHARES: Final = ("survival", "incidence", "competing_incidence")
 """Statistics that tell a count of `n` as nearly as nobody was censored before."""
 
 Cell = tuple[str, str | None, str | None, float | None]
@@ -38,7 +38,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]], *, minimum: int) -> list[tuple[b
             if own[1] and whole is not None and own[0] <= whole:
                 sums.append(Sum(_n(group, whole), (key,)))
         told.append(key)
-    sums += _over_groups(rows, counts, told)
+    sums += _apart(rows, counts) + _over_groups(rows, counts, told)
     withheld = withheld_cells(counts, sums, minimum=minimum)
     groups = {  # a group whose size or main count is small says nothing more
         _group(row)
@@ -61,6 +61,18 @@ def verdicts(rows: Sequence[Mapping[str, Any]], *, minimum: int) -> list[tuple[b
         (goes or ((_group(row), _number(row["at"])) in hidden_at and row["statistic"] != "at_risk"), n_goes)
         for row, (goes, n_goes) in zip(rows, found, strict=True)
     ]
+
+
+def _apart(rows: Sequence[Mapping[str, Any]], counts: Mapping[Hashable, int]) -> list[Sum]:
+    """Return that events, competing events and those with neither make up each group."""
+    sums = []
+    for row in rows:
+        group, whole = _group(row), _number(row["n"])
+        parts = tuple((name, "count", group, None) for name in ("events", "competing_events"))
+        both = row["statistic"] == "competing_events" and all(part in counts for part in parts)
+        if both and whole is not None and sum(counts[part] for part in parts) <= whole:
+            sums.append(Sum(_n(group, whole), parts))
+    return sums
 
 
 def _over_groups(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,8 +14,6 @@ from allpool.cli.options import config_options, json_option, open_config, open_s
 from allpool.errors import ExitCode
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from allpool.analysis.plans.night import Headline
 
 COLUMNS = ("step", "group", "statistic", "at", "value", "interval", "n", "note")
@@ -37,7 +33,7 @@ def headline_rows(found: Sequence[Headline]) -> list[dict[str, Any]]:
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write page, figures, results.csv and results.json there.",
+    help="Write page, figures, results.csv, results.json and ard.csv there.",
 )
 @json_option
 def analyse(
@@ -50,7 +46,9 @@ def analyse(
 ) -> int:
     """Run one plan on the store: its results into analysis_result, and with --out into a folder.
 
-    Shown are the main statistics of each step; all of them stand in results.csv and results.json.
+    Shown are the main statistics of each step; all of them stand in results.csv and results.json, and one row
+    per number as analysis results data (CDISC) in ard.csv. Small counts of real patients do not leave:
+    `[disclosure] minimum` of the configuration, 5 unless it says otherwise.
 
     Example: allpool analyse examples/consortium/plans/pooled.yaml --out build/pooled
     """
@@ -59,12 +57,18 @@ def analyse(
 
     engine = open_store(config_file, store_url, read_only=False)
     with locked(engine, since=datetime.now(UTC)):
-        found = run(engine, plans=[plan], output=folder, release=release, whole=True)
-        if folder is not None:
-            _write_results(engine, plan, release, folder)
+        found = run(
+            engine,
+            plans=[plan],
+            output=folder,
+            release=release,
+            whole=True,
+            files=True,
+            disclosure_minimum=disclosure_minimum(config_file, store_url),
+        )
     show(plan.stem, COLUMNS, headline_rows(found), as_json=as_json, right=("value", "n"))
     if folder is not None and not as_json:
-        click.echo(f"page, figures, results.csv and results.json: {folder}")
+        click.echo(f"page, figures, results.csv, results.json and ard.csv: {folder}")
     return int(ExitCode.OK)
 
 
@@ -86,30 +90,16 @@ def report(config_file: Path | None, store_url: str | None, folder: Path) -> int
     plans = sorted(consortium.path(consortium.content.paths.plans).glob("*.yaml"))
     with locked(engine, since=datetime.now(UTC)):
         published = consortium.path(consortium.content.paths.published)
-        run(engine, plans=plans, output=folder, published=published)
+        minimum = consortium.content.disclosure.minimum
+        run(engine, plans=plans, output=folder, published=published, disclosure_minimum=minimum)
     click.echo(f"{folder / 'index.html'}")
     return int(ExitCode.OK)
 
 
-def _write_results(engine: Engine, plan: Path, release: str | None, folder: Path) -> None:
-    """Write the stored results of a plan, one row per statistic, unrounded."""
-    from sqlalchemy import select
+def disclosure_minimum(config_file: Path | None, store_url: str | None) -> int:
+    """Return the least count that may leave; where a store is named without a configuration, the default."""
+    from allpool.config import DisclosureSection
 
-    from allpool.analysis.definitions.catalogue import load_catalogue
-    from allpool.analysis.plans.plan import load_plan
-    from allpool.models import AnalysisResult
-
-    asked = load_plan(plan, load_catalogue())
-    table = AnalysisResult.__table__
-    order = (table.c.step, table.c.group_value, table.c.statistic, table.c.at, table.c.id)
-    query = select(table).where(table.c.plan == asked.plan, table.c.release.is_not_distinct_from(release))
-    with engine.connect() as connection:
-        rows = [dict(row._mapping) for row in connection.execute(query.order_by(*order))]
-    steps = {step.id: at for at, step in enumerate(asked.steps)}
-    rows.sort(key=lambda row: steps.get(row["step"], len(steps)))
-    text = json.dumps(rows, ensure_ascii=False, indent=1)
-    (folder / "results.json").write_text(f"{text}\n", encoding="utf-8")
-    with (folder / "results.csv").open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, table.columns.keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    if store_url is not None and config_file is None:
+        return DisclosureSection().minimum
+    return open_config(config_file, store_url).content.disclosure.minimum

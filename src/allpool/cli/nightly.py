@@ -92,7 +92,13 @@ def _analyse(consortium: Consortium, engine: Engine) -> Any:
     from allpool.analysis.plans.night import analyse
 
     published = consortium.path(consortium.content.paths.published)
-    return analyse(engine, plans=_plans(consortium), output=consortium.output, published=published)
+    return analyse(
+        engine,
+        plans=_plans(consortium),
+        output=consortium.output,
+        published=published,
+        disclosure_minimum=consortium.content.disclosure.minimum,
+    )
 
 
 def _plans(consortium: Consortium) -> list[Path]:

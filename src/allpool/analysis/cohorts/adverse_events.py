@@ -79,7 +79,7 @@ def adverse_event_table(
         tuple(names),
         lines.frame(),
         tuple(lines.sums),
-        found.merge(who[["usubjid", "group"]], on="usubjid")[["usubjid", "group", "srcdom", "srcid"]],
+        _subjects(who),
         bool(who["synthetic"].any()),
         tuple(notes),
     )
@@ -200,6 +200,11 @@ def _per_course(
     if silent:
         notes.append(f"Not told per course: study {', '.join(silent)}.")
     return placed, begun, notes
+
+
+def _subjects(who: pd.DataFrame) -> pd.DataFrame:
+    told = who["sends"].map({True: None, False: "adverse events not collected"}).astype(object)
+    return who[["usubjid", "studyid", "siteid", "group"]].assign(description=told)
 
 
 def _systems(found: pd.DataFrame) -> str:

@@ -87,7 +87,7 @@ def flow(
         tuple(names),
         lines.frame(),
         tuple(lines.sums),
-        trail.rename(columns={"studyid": "group"}).assign(srcdom="research_subject", srcid=trail["usubjid"]),
+        trail.assign(group=trail["studyid"]).rename(columns={"reason": "description"}),
         bool(everybody["synthetic"].any()),
     )
 

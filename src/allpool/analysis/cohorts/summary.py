@@ -37,7 +37,7 @@ class SummaryTable:
     """A table of a cohort: `ard` in the columns of `SHOWN`, one row per statistic.
 
     `sums` name the counts that add up to others, by (group, variable, level, statistic). `subjects` (usubjid,
-    group, srcdom, srcid where there is one) are those behind it; they never leave the store.
+    group, one row each) are those behind it; they never leave the store.
     """
 
     kind: str
@@ -99,7 +99,7 @@ def cell_text(stats: dict[str, str]) -> str:
         span = f"; {stats['min']} to {stats['max']}" if WITHHELD not in (stats["min"], stats["max"]) else ""
         return f"{stats['median']} ({stats['p25']} to {stats['p75']}{span})"
     if "conf.low" in stats:
-        if not stats["p"]:
+        if WITHHELD in (stats["N"], stats["p"]):
             return f"{stats['n']}/{stats['N']}"
         return f"{stats['n']}/{stats['N']} ({stats['p']}; {stats['conf.low']} to {stats['conf.high']})"
     if "n" in stats:
@@ -184,7 +184,7 @@ class Lines:
         there = {
             (row["group1_level"], row["variable"], row["variable_level"], row["stat_name"])
             for row in self.rows
-            if row["stat_name"] in COUNTS
+            if row["stat_name"] in COUNTS and row["stat"] is not None
         }
         for key in sorted((key for key in there if key[0] is None), key=str):
             self.adds_up(key, [(group, *key[1:]) for group in groups if (group, *key[1:]) in there])

@@ -83,7 +83,6 @@ def response_table(
 
     groups = grouped(cohort.subjects, by, tables=cohort.tables, catalogue=cohort.catalogue)
     lines, names, _ = _begun(groups)
-    behind: list[pd.DataFrame] = []
     notes: list[str] = []
     for asked in endpoints:
         endpoint, definition = (asked, "common") if isinstance(asked, str) else asked
@@ -92,7 +91,6 @@ def response_table(
         title = cohort.catalogue.endpoint(endpoint).title
         lines.labels[variable] = title
         notes.append(f"{title}: {cohort.catalogue.definition(endpoint, definition).label}")
-        behind.append(sample.frame.assign(variable=variable))
         reasons = sorted(Counter(sample.left_out["reason"]).items(), key=lambda item: (-item[1], item[0]))
         for group in (*names, None):
             frame = sample.frame if group is None else sample.frame[sample.frame["group"] == group]
@@ -131,7 +129,7 @@ def response_table(
         tuple(names),
         lines.frame(),
         tuple(lines.sums),
-        pd.concat(behind, ignore_index=True) if behind else _subjects(cohort, groups),
+        _subjects(cohort, groups),
         bool(cohort.subjects["synthetic"].any()),
         (
             f"Responders / evaluable (share; {level:.0%} interval, {method}).",
@@ -250,7 +248,7 @@ def _differences(
 
 def _subjects(cohort: Cohort, groups: Groups) -> pd.DataFrame:
     frame = cohort.subjects[["usubjid", "studyid", "siteid"]].copy()
-    return frame.assign(group=groups.of.to_numpy(), srcdom="research_subject", srcid=frame["usubjid"])
+    return frame.assign(group=groups.of.to_numpy())
 
 
 def strangers(groups: Groups, cohort: Cohort) -> list[str]:

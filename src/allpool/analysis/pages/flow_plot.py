@@ -6,10 +6,9 @@ from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from allpool.analysis.pages.plots import COLOURS, STYLE
+from allpool.analysis.pages.plots import COLOURS, mark, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +25,7 @@ WORDS: Final = 52
 
 def flow_figure(table: SummaryTable) -> Figure:
     """Draw the flow of subjects of a table made by `flow`; what the table withholds is not drawn."""
-    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+    with style():
         steps = _steps(table)
         heights = [max(LINE * (len(kept) + 1), LINE * (len(out) + 1) * bool(out)) for kept, out in steps]
         height = sum(heights) + GAP * len(steps) + 0.8
@@ -50,18 +49,7 @@ def flow_figure(table: SummaryTable) -> Figure:
             if index + 1 < len(steps) and tall > own:
                 axes.plot([middle, middle], [top - own, bottom + GAP], color="#444444", lw=1)
             top = bottom
-        if table.synthetic:
-            axes.text(
-                4.4,
-                height / 2,
-                "SYNTHETIC",
-                fontsize=44,
-                color="#888888",
-                alpha=0.18,
-                rotation=25,
-                ha="center",
-                va="center",
-            )
+        mark(figure, synthetic=table.synthetic)
         return figure
 
 
@@ -90,10 +78,10 @@ def _box(
 ) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    style: dict[str, Any] = {"facecolor": "white", "edgecolor": colour, "linewidth": 1.2}
+    look: dict[str, Any] = {"facecolor": "white", "edgecolor": colour, "linewidth": 1.2}
     axes.add_patch(
         FancyBboxPatch(
-            (span[0], top - tall), span[1] - span[0], tall, boxstyle="round,pad=0,rounding_size=0.06", **style
+            (span[0], top - tall), span[1] - span[0], tall, boxstyle="round,pad=0,rounding_size=0.06", **look
         )
     )
     for index, line in enumerate(lines):

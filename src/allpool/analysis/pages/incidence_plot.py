@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from allpool.analysis.pages.plots import COLOURS, FEW_AT_RISK, foot, mark, style, ticks_to
+from allpool.analysis.pages.plots import COLOURS, FEW_AT_RISK, foot, mark, shown_count, style, ticks_to
 
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.incidences import IncidenceCurves
@@ -58,7 +58,7 @@ def incidence_figure(curves: IncidenceCurves) -> Figure:
             )
             waiting = np.append(curve.at_risk, 0.0)[np.searchsorted(curve.time, ticks, side="left")]
             for tick, number in zip(ticks, waiting, strict=True):
-                risk.text(tick, row, f"{int(number)}", ha="center", va="center", fontsize=8)
+                risk.text(tick, row, shown_count(int(number)), ha="center", va="center", fontsize=8)
         plot.set_ylim(0, 1.02)
         plot.set_xlim(0, end * 1.02 or 1)
         plot.set_xticks(ticks)

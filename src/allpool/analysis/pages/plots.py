@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import cycle
 from math import floor
 from pathlib import Path
@@ -34,6 +35,7 @@ STYLE = {
     "axes.spines.right": False,
 }
 FEW_AT_RISK = 5
+_FEWEST: ContextVar[int] = ContextVar("fewest", default=1)
 MOST_SHADED = 2
 STEPS = (1, 2, 3, 4, 6, 12, 24, 36, 60, 90, 120, 180, 365, 730, 1826)
 """Distances between ticks of time that a reader expects, in any unit."""
@@ -116,12 +118,14 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, *, label: str, style: tuple[str,
     few = np.flatnonzero(curve.at_risk < FEW_AT_RISK)
     cut = int(few[0]) + 1 if few.size else time.size
     axes.step(time[:cut], survival[:cut], where="post", color=colour, ls=stroke, label=label)
+    if _FEWEST.get() > 1:  # each step down there is one of few persons
+        time, survival = time[:cut], survival[:cut]
     axes.step(time[cut - 1 :], survival[cut - 1 :], where="post", color=colour, ls=stroke, alpha=0.35)
     if shaded:
         lower, upper = (np.concatenate(([1.0], part)) for part in (curve.lower, curve.upper))
         # where a limit does not exist yet, as before the first event, nothing is shaded
         axes.fill_between(time[:cut], lower[:cut], upper[:cut], step="post", color=colour, alpha=0.12, lw=0)
-    censored = curve.censored_at > 0
+    censored = (curve.censored_at > 0) & (curve.time <= time[-1])
     axes.plot(curve.time[censored], curve.survival[censored], "|", color=colour, ms=6, mew=0.9)
 
 
@@ -142,7 +146,22 @@ def _at_risk(axes: Axes, curves: SurvivalCurves, ticks: list[float]) -> None:
             color=colour,
         )
         for tick, number in zip(ticks, curve.at(ticks)["at_risk"], strict=True):
-            axes.text(tick, row, f"{int(number)}", ha="center", va="center", fontsize=8)
+            axes.text(tick, row, shown_count(int(number)), ha="center", va="center", fontsize=8)
+
+
+@contextmanager
+def fewest_shown(minimum: int) -> Iterator[None]:
+    """Draw numbers of 1 to `minimum` - 1 persons as few, and no curve beyond where few are at risk."""
+    token = _FEWEST.set(minimum)
+    try:
+        yield
+    finally:
+        _FEWEST.reset(token)
+
+
+def shown_count(number: int) -> str:
+    """Return a number of persons as a figure may show it."""
+    return f"<{_FEWEST.get()}" if 0 < number < _FEWEST.get() else f"{number}"
 
 
 def ticks_to(end: float) -> list[float]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 import allpool
 from allpool.analysis.definitions.catalogue import Catalogue
+from allpool.analysis.disclosure import disclosed_counts
 from allpool.analysis.pages.plots import write_figure
 from allpool.analysis.plans.plan import definition_lines
 from allpool.analysis.plans.run import StepResult
@@ -79,8 +80,12 @@ def write_report(
     *,
     output: Path,
     release: str | None = None,
+    minimum: int = 1,
 ) -> Path:
-    """Write `index.html` and `figures/` into `output`; return the page. Same store, same bytes."""
+    """Write `index.html` and `figures/` into `output`; return the page. Same store, same bytes.
+
+    `results` are as they may leave; of the page's own counts of persons those below `minimum` are withheld.
+    """
     output.mkdir(parents=True, exist_ok=True)
     pictures = {(r.plan.plan, r.step.id): _picture(r, output) for r in results}
     environment = Environment(
@@ -103,6 +108,7 @@ def write_report(
                         "beside": _beside(result),
                         "notes": _notes(result),
                         "picture": pictures[plan.plan, result.step.id],
+                        "table": result.answer.table,
                     }
                     for result in results
                     if result.plan.plan == plan.plan
@@ -110,7 +116,13 @@ def write_report(
             }
             for plan in plans
         ],
-        subjects=_records(connection, SUBJECTS),
+        subjects=disclosed_counts(
+            _records(connection, SUBJECTS),
+            total="subjects",
+            parts=("known_dead", "synthetic"),
+            minimum=minimum,
+        ),
+        minimum=minimum,
         accounts=_records(connection, ACCOUNT),
         feeds={row["feed"]: row for row in _records(connection, FEEDS)},
         waiting=_records(connection, WAITING),

@@ -10,16 +10,21 @@ from sqlalchemy import Engine
 
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.analysis.derivation.derive import derive
+from allpool.analysis.disclosure import minimum_for
 from allpool.analysis.pages.report import interval, shown, write_report
 from allpool.analysis.plans.outcomes import store_results
 from allpool.analysis.plans.plan import Plan, load_plan
+from allpool.analysis.plans.released import released
+from allpool.analysis.plans.result_files import write_results
 from allpool.analysis.plans.run import StepResult, run_step
 from allpool.analysis.published.load import load_published
 from allpool.analysis.published.recompute import recompute
 from allpool.analysis.published.storing import store_published
 from allpool.analysis.store import check_release, read_derived
+from allpool.config import DisclosureSection
 from allpool.errors import DefinitionError
 
+MINIMUM = DisclosureSection().minimum
 MAIN = ("proportion", "survival", "logrank_p", "hazard_ratio", "pooled", "refused")
 """Statistics that stand for their step in a short table."""
 
@@ -50,13 +55,17 @@ def analyse(
     release: str | None = None,
     derived: bool = False,
     whole: bool = False,
+    files: bool = False,
+    disclosure_minimum: int = MINIMUM,
 ) -> list[Headline]:
     """Derive the analysis tables, run `plans`, store the results, and write the page into `output`.
 
     `published` is the folder of what papers print; those figures are recomputed and stored first, since a
     plan may take a study at its published level. With `derived` the tables are taken as they stand. Without
-    `output` no page is written. Returns the steps marked as headlines, or with `whole` all of them. Raises
-    `DefinitionError` for a plan or a published figure that is not valid, before anything is changed.
+    `output` no page is written; with `files` the results stand beside it (`write_results`). Returns the steps
+    marked as headlines, or with `whole` all of them. What is written and returned has no count of 1 to
+    `disclosure_minimum` - 1 persons, unless all in the store are synthetic. Raises `DefinitionError` for a
+    plan or a published figure that is not valid, before anything is changed.
     """
     catalogue = load_catalogue()
     loaded = load_plans(plans, catalogue)
@@ -73,9 +82,13 @@ def analyse(
             tables = read_derived(connection)
         results = [run_step(plan, step, tables, catalogue) for plan in loaded for step in plan.steps]
         store_results(connection, results, catalogue, release=release)
+        minimum = minimum_for(connection, disclosure_minimum)
+    leaving = [released(result, minimum=minimum) for result in results]
     if output is not None:
-        write_page(engine, results, catalogue, output=output, release=release)
-    return [line for result in results if whole or result.step.headline for line in headlines(result)]
+        write_page(engine, leaving, catalogue, output=output, release=release, minimum=minimum)
+        if files:
+            write_results(leaving, catalogue, release=release, folder=output)
+    return [line for result in leaving if whole or result.step.headline for line in headlines(result)]
 
 
 def load_plans(paths: Sequence[Path], catalogue: Catalogue) -> list[Plan]:
@@ -91,11 +104,17 @@ def load_plans(paths: Sequence[Path], catalogue: Catalogue) -> list[Plan]:
 
 
 def write_page(
-    engine: Engine, results: Sequence[StepResult], catalogue: Catalogue, *, output: Path, release: str | None
+    engine: Engine,
+    results: Sequence[StepResult],
+    catalogue: Catalogue,
+    *,
+    output: Path,
+    release: str | None,
+    minimum: int = MINIMUM,
 ) -> Path:
-    """Write the page of `results` and return it."""
+    """Write the page of `results` and return it; of its own counts none of 1 to `minimum` - 1 persons."""
     with engine.connect() as connection:
-        return write_report(connection, results, catalogue, output=output, release=release)
+        return write_report(connection, results, catalogue, output=output, release=release, minimum=minimum)
 
 
 def headlines(result: StepResult) -> list[Headline]:

@@ -46,7 +46,7 @@ def store_results(
     earlier = select(own.c.analysis_id).where(own.c.plan.in_(names), same_release)
     connection.execute(delete(AnalysisSubject).where(AnalysisSubject.analysis_id.in_(earlier)))
     connection.execute(delete(AnalysisResult).where(own.c.plan.in_(names), same_release))
-    rows = [row for result in results for row in _statistics(result, catalogue, release)]
+    rows = [row for result in results for row in result_rows(result, catalogue, release=release)]
     _append(connection, AnalysisResult, rows)
     found = [pl.DataFrame(schema=SUBJECTS), *(_subjects(result, release) for result in results)]
     subjects = pl.concat(found, how="diagonal")
@@ -60,7 +60,8 @@ def analysis_id(plan: str, step: str, release: str | None) -> str:
     return _hash(plan, step, release)
 
 
-def _statistics(result: StepResult, catalogue: Catalogue, release: str | None) -> list[dict[str, object]]:
+def result_rows(result: StepResult, catalogue: Catalogue, *, release: str | None) -> list[dict[str, object]]:
+    """Return the statistics of a result as rows of analysis_result."""
     step, plan = result.step, result.plan
     key = analysis_id(plan.plan, step.id, release)
     endpoint, definition = step.matter
