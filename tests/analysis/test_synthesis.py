@@ -68,7 +68,7 @@ def test_class_c_stops_it_before_anything_is_pooled(cohort: Cohort) -> None:
 def test_a_study_left_out_with_a_reason_is_named(cohort: Cohort) -> None:
     pooled, sample = synthesis(cohort, "cr", outcome="cr_overt_rr", excludes={"004": "untreated patients"})
     assert pooled.studies["study"].tolist() == ["001", "003"]
-    assert "study 004 left out: untreated patients" in pooled.notes
+    assert "004: 10 left out: 10 untreated patients" in pooled.left_out
     assert set(sample.frame["studyid"]) == {"001", "003"}
 
 

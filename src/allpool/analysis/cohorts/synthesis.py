@@ -87,7 +87,11 @@ def synthesis(
         *_counted(cohort, endpoint, definition, sample, override),
         *evidence.notes,
         *evidence.put_aside,
-        *(f"study {study} left out: {reason}" for study, reason in sorted(reasons.items())),
+        *(
+            f"study {study} left out: {reason}"
+            for study, reason in sorted(reasons.items())
+            if study not in set(sample.left_out["studyid"])  # who has patients is named among those left out
+        ),
     ]
     behind = cohort.subjects[cohort.subjects["usubjid"].isin(sample.frame["usubjid"])]
     if note := overlap_note(behind):
