@@ -191,7 +191,7 @@ def sample_of(subjects: pd.DataFrame, rows: pd.DataFrame, *, kind: str, group: G
 
 
 def _read(by: str, subjects: pd.DataFrame, catalogue: Catalogue) -> Grouping:
-    """Understand a plain word: a column of adsl, a baseline element, or an endpoint."""
+    """Understand a plain word: a column of adsl, a baseline element, a fact, or endpoint/definition."""
     column = ALIASES.get(by, by)
     if column in subjects.columns and column != "baseline":
         return Grouping(column=column)
@@ -199,11 +199,12 @@ def _read(by: str, subjects: pd.DataFrame, catalogue: Catalogue) -> Grouping:
         return Grouping(element=by)
     if by in catalogue.facts:
         return Grouping(fact=by)
-    found = catalogue.endpoints.get(by)
+    name, _, definition = by.partition("/")
+    found = catalogue.endpoints.get(name)
     if isinstance(found, ResponseEndpoint):
-        return Grouping(response=by)
+        return Grouping(response=name, definition=definition or "common")
     if isinstance(found, TimeEndpoint):
-        return Grouping(event=by)
+        return Grouping(event=name, definition=definition or "common")
     raise AnalysisError(
         f"'{by}' is nothing to group by; take study, centre, a column of adsl, an element of "
         f"baseline.yaml, a fact ({', '.join(sorted(catalogue.facts))}), or an endpoint "
