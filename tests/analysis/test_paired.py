@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allpool.analysis.paired import mann_whitney, wilcoxon
@@ -125,6 +125,7 @@ def test_errors_are_sentences(call: object, sentence: str) -> None:
 PAIRS = st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=1, max_size=15)
 
 
+@settings(deadline=None)
 @given(PAIRS, st.sampled_from(["wilcoxon", "pratt"]), st.booleans())
 def test_signed_rank_properties(pairs: list[tuple[int, int]], zero: str, correction: bool) -> None:
     before, after = np.array(pairs).T
@@ -143,6 +144,7 @@ def test_signed_rank_properties(pairs: list[tuple[int, int]], zero: str, correct
     assert zero == "pratt" or shared == used * (used + 1) / 2
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_the_normal_approximation_has_the_moments_of_all_signs(pairs: list[tuple[int, int]]) -> None:
     difference = np.array([a - b for a, b in pairs[:8]])
@@ -158,6 +160,7 @@ def test_the_normal_approximation_has_the_moments_of_all_signs(pairs: list[tuple
     assert observed.z == pytest.approx(z, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 6), min_size=1, max_size=12), st.lists(st.integers(0, 6), min_size=1, max_size=12)
 )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allpool.analysis.proportions import chi_square, mantel_haenszel, proportion, risk_difference
@@ -149,6 +149,7 @@ def test_bad_input_is_named(ask: object, sentence: str) -> None:
 COUNTS = st.lists(st.integers(0, 30), min_size=4, max_size=4).map(lambda cells: np.array(cells).reshape(2, 2))
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_one_stratum_is_pearson_but_for_one_subject(table: np.ndarray) -> None:
     if (table.sum(axis=0) == 0).any() or (table.sum(axis=1) == 0).any():
@@ -162,6 +163,7 @@ def test_one_stratum_is_pearson_but_for_one_subject(table: np.ndarray) -> None:
         assert turned.odds_ratio == pytest.approx(table[0, 0] * table[1, 1] / (table[0, 1] * table[1, 0]))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.data())
 def test_risk_difference_mirrors_and_stays_inside(n1: int, n2: int, data: st.DataObject) -> None:
     x1, x2 = data.draw(st.integers(0, n1)), data.draw(st.integers(0, n2))

@@ -122,6 +122,19 @@ def intervals(follow_up: FloatArray, begins: FloatArray, *, name: str) -> Interv
     return Intervals(row=row, start=start, stop=stop, last=last, exposed=on)
 
 
+def entered(cut: Intervals, entry: FloatArray) -> Intervals:
+    """Return what is left of the intervals where each subject comes under observation at `entry`."""
+    start = np.maximum(cut.start, entry[cut.row])
+    seen = start < cut.stop
+    return Intervals(
+        row=cut.row[seen],
+        start=start[seen],
+        stop=cut.stop[seen],
+        last=cut.last[seen],
+        exposed=cut.exposed[seen],
+    )
+
+
 def _latest(begins: FloatArray, on: BoolArray) -> FloatArray:
     """Return the time of the exposure that began last, as it was given."""
     return np.asarray(np.where(on, begins, 0.0).max(axis=1))

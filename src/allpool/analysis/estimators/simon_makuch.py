@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from allpool.analysis.estimators.arrays import indicators, same_length, times
-from allpool.analysis.estimators.counting_process import exposure_times, intervals
 from allpool.analysis.estimators.kaplan_meier import KaplanMeier, kaplan_meier
-from allpool.analysis.estimators.mantel_byar import STATES
+from allpool.analysis.estimators.mantel_byar import STATES, states
 from allpool.errors import AnalysisError
 
 
@@ -20,6 +18,7 @@ def simon_makuch(
     event: Any,
     exposure_time: Any,
     *,
+    entry: Any = None,
     landmark: float = 0,
     ci: str = "log-log",
     level: float = 0.95,
@@ -33,7 +32,7 @@ def simon_makuch(
 
     Parameters
     ----------
-    time, event, exposure_time
+    time, event, exposure_time, entry
         as for `mantel_byar`.
     landmark
         from when on both curves count, on the same clock (which keeps its origin): both are 1 until there,
@@ -52,10 +51,7 @@ def simon_makuch(
     """
     if not (np.isfinite(landmark) and landmark >= 0):
         raise AnalysisError(f"the landmark must be a time of at least 0, not {landmark}")
-    follow_up, happened = times(time), indicators(event)
-    begins = exposure_times(exposure_time, name="exposure_time")
-    same_length(time=follow_up, event=happened, exposure_time=begins)
-    cut = intervals(follow_up, begins[:, None], name="time")
+    cut, happened = states(time, event, exposure_time, entry=entry)
     ends_with_event = happened[cut.row] & cut.last
     followed = cut.stop > landmark
     curves = {}
