@@ -9,7 +9,8 @@ import pandas as pd
 
 ON_AVERAGE = 0.94
 AT_WORST = 0.90
-LARGEST_SIZE = 0.06
+# 5 % and three Monte-Carlo standard errors of 2,000 replicates
+LARGEST_SIZE = 0.065
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ def summary(frame: pd.DataFrame, name: Sequence[str], *, coverage: str = "covera
 
 
 def choose_test(frame: pd.DataFrame) -> Choice:
-    """Take, of the tests whose size nowhere exceeds 6 %, the one that comes nearest to 5 % on average.
+    """Take, of the tests that nowhere exceed 6.5 %, the one nearest to 5 % on average.
 
-    Where every test exceeds 6 % somewhere, the one with the smallest worst size.
+    Where every test exceeds that somewhere, the one with the smallest worst size.
     """
     grouped = frame.groupby("test", sort=False)
     table = pd.DataFrame(

@@ -12,6 +12,7 @@ from benchmarks.statistics.results import read
 
 POOLED = ("transform", "method", "interval")
 EFFECT = ("method", "interval")
+PREDICTION = ("convention", *POOLED)
 SHOWN_BY_TAU = (
     "logit, FE, z",
     "logit, REML, z",
@@ -108,37 +109,36 @@ def _by_tau(frame: pd.DataFrame) -> list[str]:
 
 def prediction(folder: Path) -> list[str]:
     """Prediction intervals: the chance that a new study's true rate lies within."""
-    frame = read("pooled_proportions", folder)
-    frame = frame[(frame["method"].isin(["REML", "ML"])) & frame["transform"].isin(["logit", "glmm"])]
     rows = []
-    for k, part in frame.groupby("k"):
-        for convention in ("hts", "metafor"):
-            column = f"prediction_{convention}"
-            if part[column].notna().any():
-                found = summary(part[part[column].notna()], POOLED, coverage=column)
-                rows += [[str(k), convention, *row[:4]] for row in _rows(found)]
+    for k, part in predictions(folder).groupby("k"):
+        rows += [[str(k), *row[:4]] for row in _rows(summary(part, PREDICTION))]
     return [
         "## Prediction intervals",
         "",
         paragraph(
-            """The share of new studies whose true rate lies within the interval, known from the model and
-            not simulated anew. "hts" takes t on k - 2 degrees of freedom and exists from three studies
-            on (where the pooled interval is "z" or "t" makes no difference to it; "hksj" has a standard
-            error of its own); "metafor" takes the normal for "z" and t on k - 1 otherwise."""
+            """The chance that a new study's true rate lies within the interval, known from the model and
+            not simulated. "hts" takes t on k - 2 degrees of freedom and exists from three studies on;
+            "z" and "t" are the same to it. "metafor" takes the normal for "z" and t on k - 1 otherwise.
+            Logit scale only."""
         ),
         "",
-        table(
-            [
-                "studies",
-                "convention",
-                "transform, method, interval",
-                "coverage, mean",
-                "worst setting",
-                "width",
-            ],
-            rows,
-        ),
+        table(["studies", "convention, transform, method, interval", *INTERVAL_COLUMNS[:3]], rows),
     ]
+
+
+def predictions(folder: Path) -> pd.DataFrame:
+    """Return the prediction intervals of the logit models, one row per convention and setting."""
+    frame = read("pooled_proportions", folder)
+    frame = frame[frame["method"].isin(["REML", "ML"]) & frame["transform"].isin(["logit", "glmm"])]
+    parts = []
+    for convention in ("hts", "metafor"):
+        column = f"prediction_{convention}"
+        part = frame[[*POOLED, "k", "given"]].assign(
+            convention=convention, coverage=frame[column], width=frame[f"{column}_width"]
+        )
+        same = (convention == "hts") & (frame["interval"] == "t")
+        parts.append(part[~same & part["coverage"].notna()])
+    return pd.concat(parts)
 
 
 def pooled_effects(folder: Path) -> list[str]:
@@ -151,7 +151,7 @@ def pooled_effects(folder: Path) -> list[str]:
             """Two stages as in the package: log hazard ratios of two arms by Cox's model (true ratio of the
             median study 0.6; n per arm), and log(-log S) at twelve months with Greenwood's variance,
             where studies without deaths, without survivors or with fewer than five at risk are left out.
-            Survival is exponential, a third censored, effects normal between studies with tau 0, 0.3 or
+            Survival is exponential, 30 % censored, effects normal between studies with tau 0, 0.3 or
             0.6. Widths are on the log scale."""
         ),
     ]
