@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from allpool.analysis.definitions.catalogue import load_catalogue
+from allpool.analysis.definitions.page import endpoints_page
 from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.pages import dictionary_page, terminology_page
 from allpool.mappings.terminology import load_terminology
@@ -18,6 +20,7 @@ def pages() -> dict[str, str]:
         "tables.md": tables_page(),
         "dictionary.md": dictionary_page(load_dictionary()),
         "code-tables.md": terminology_page(load_terminology()),
+        "endpoints.md": endpoints_page(load_catalogue()),
     }
 
 

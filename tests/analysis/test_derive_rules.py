@@ -95,6 +95,7 @@ MARROW: list[tuple[tuple[float, str], tuple[float, float, str] | None, str, str,
     # after day 42: not assessed, a failure among all treated, left out of the assessed
     ((1, "2022-02-13"), (1.0, 100, "2022-02-13"), "cr", "derived", NO),
     ((1, "2022-02-13"), (1.0, 100, "2022-02-13"), "cr", "derived_assessed", (None, "not assessed")),
+    ((1, "2022-01-29"), (1.0, 100, "2022-01-29"), "cr", "derived_assessed", YES),
     # CRh and CRi are what falls short of CR, and no better
     ((1, "2022-01-29"), (0.5, 50, "2022-01-29"), "crh", "derived", YES),
     ((1, "2022-01-29"), (1.0, 100, "2022-01-29"), "crh", "derived", NO),
@@ -222,6 +223,8 @@ FOUNDING: list[Founding] = [
     ("001", {}, [("cri", {})], [], "crc", "common", YES),
     ("001", {}, [], [], "crc", "common", NO),
     ("001", {}, [], [], "crc", "assessed", NOT_ASSESSED),
+    ("001", {}, [("nr", {})], [], "crc", "assessed", NO),
+    ("001", {}, [("cr", {})], [], "cr", "assessed", YES),
     ("001", {}, [("pr", {})], [], "orr", "common", YES),
     ("001", {}, [("cr", FIRST)], [], "cr", "study_001", YES),
     ("001", {}, [("cr", {"course_number": 2})], [], "cr", "study_001", NOT_ASSESSED),
