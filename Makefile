@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly real test test-pandas2 check fix bench bench-survival bench-statistics docs example lock clean
+.PHONY: help install nightly real test test-pandas2 check fix bench bench-survival bench-statistics docs founding-studies example lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ fix: $(STAMP) ## format, and mend what the linter can
 
 docs: $(STAMP) ## write the generated pages in docs/
 	$(BIN)/python -m allpool.pages
+
+founding-studies: nightly ## the night on the example consortium, and docs/founding-studies.md from its store
+	$(BIN)/allpool published --config examples/consortium/allpool.toml --page docs/founding-studies.md
 
 bench: $(STAMP) ## time and memory of each step on 10,000 generated patients, beside the bare load of the same data
 	$(BIN)/python -m benchmarks.night

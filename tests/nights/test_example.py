@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +15,35 @@ from allpool.etl.fhir.bundle import export_bundles
 from allpool.models import published_tables
 from allpool.models.engine import connect
 from tests.fhir_checks import PACKAGE, bundle_problems, validator
-from tests.nights.conftest import ROOT, run
+from tests.nights.conftest import ExampleNight, run
 
 pytestmark = pytest.mark.xdist_group("example")  # one worker: the night is run once
 
 NOT_DELIVERED = ("consent",)  # no study of the example sends consents
-DERIVED = ("adsl", "adrs", "adtte", "adae", "admrd", "analysis_result", "analysis_subject")
+DERIVED = (
+    "adsl",
+    "adrs",
+    "adtte",
+    "adae",
+    "admrd",
+    "analysis_result",
+    "analysis_subject",
+    "published_estimate",
+)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("example") / "consortium"
-    shutil.copytree(ROOT / "examples" / "consortium", folder)
-    return folder
+def folder(example_night: ExampleNight) -> Path:
+    return example_night.folder
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path) -> tuple[str, Any, dict[str, str], dict[str, bytes]]:
+def first(example_night: ExampleNight) -> tuple[str, Any, dict[str, str], dict[str, bytes]]:
     """The store after one night: its address, the report, a digest of each table, the bundles."""
-    url = f"sqlite:///{folder / 'one.db'}"
-    engine, report = run(folder / "allpool.toml", url, output=folder / "out")
-    found = digests(engine), bundles(engine, folder / "fhir")
+    engine = connect(example_night.url, read_only=True)
+    found = digests(engine), bundles(engine, example_night.folder / "fhir")
     engine.dispose()
-    return url, report, *found
+    return example_night.url, example_night.report, *found
 
 
 def digests(engine: Engine) -> dict[str, str]:
@@ -60,9 +65,9 @@ def plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, float) and value == math.floor(value):
         return int(value)
-    if isinstance(value, str) and value.startswith("{"):
+    if isinstance(value, str) and value.startswith(("{", "[")):
         value = json.loads(value)  # SQLite gives JSON as text
-    return value if isinstance(value, int | float | dict | type(None)) else str(value)
+    return value if isinstance(value, int | float | dict | list | type(None)) else str(value)
 
 
 def bundles(engine: Engine, out: Path) -> dict[str, bytes]:

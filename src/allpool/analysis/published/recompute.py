@@ -109,7 +109,7 @@ def _absent(name: str, part: Part) -> PartResult:
 def _part(name: str, part: Part, study: Study) -> PartResult:
     try:
         asked = asked_of(part.recompute, study)
-        result: Recomputed = _RECIPES[type(part.recompute)](part.recompute, asked)
+        result: Recomputed = RECIPES[type(part.recompute)](part.recompute, asked)
     except AnalysisError as error:
         return PartResult(name, part, _compared(part, {}), None, error.message, "differs")
     figures = dict(result.figures)
@@ -153,7 +153,7 @@ def _text(printed: str | tuple[str, ...]) -> str:
     return printed if isinstance(printed, str) else ", ".join(printed)
 
 
-_RECIPES: Mapping[type, Callable[[Any, Any], Recomputed]] = {
+RECIPES: Mapping[type, Callable[[Any, Any], Recomputed]] = {
     CountRecipe: counting.count,
     ProportionRecipe: counting.count,
     UnitsRecipe: counting.units,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from allpool.analysis.published.recompute import RecordResult
+from allpool.analysis.published.phrases import recipe_phrases
+from allpool.analysis.published.recompute import PartResult, RecordResult
+from allpool.analysis.published.recomputed import Recomputed
 
 Texts = Mapping[str, str]
 
@@ -48,7 +50,12 @@ def recomputed_line(result: RecordResult) -> str:
 
 def method_line(result: RecordResult) -> str:
     """Return how the figures were recomputed, and what was assumed for it."""
-    methods = dict.fromkeys(part.result.method for part in result.parts if part.result is not None)
+    methods = dict.fromkeys(
+        text
+        for part in result.parts
+        if part.result is not None
+        for text in (_how(part, part.result), *recipe_phrases(part.part.recompute))
+    )
     notes = dict.fromkeys(
         note
         for part in result.parts
@@ -56,6 +63,13 @@ def method_line(result: RecordResult) -> str:
         if note
     )
     return "; ".join((*methods, *notes))
+
+
+def _how(part: PartResult, result: Recomputed) -> str:
+    """Return the method, with the P that a bare verdict rests on."""
+    p = result.figures.get("p")
+    bare = any(item.quantity == "verdict" for item in part.compared)
+    return f"{result.method}, P {p:.2g}" if bare and isinstance(p, float) else result.method
 
 
 def figure_line(texts: Texts) -> str:
