@@ -10,10 +10,6 @@ from examples.generate.study_000 import IMMUNE
 from examples.generate.writing import Tables
 
 SWAPPED = "printed arm labels are swapped; the cohort carries the corrected arms (F000-05)"
-JOINT = (
-    "cannot hold together with con_phneg_hsct_os_p, con_phneg_nohsct_efs_2y and con_phneg_os_2y_p "
-    "when both end points share one follow-up (numbers at risk enumerated); no flag in the seeds"
-)
 EVENTS = ["event_date", "death_date"]
 
 
@@ -112,16 +108,15 @@ def _consolidation(frame: pl.DataFrame, ledger: Ledger) -> None:
     ledger.share("con_phpos_tki", "28/28 (100%)", positive, pl.col("partner") == "TKI")
     _arms(positive, "con_phpos", {14: 22, 28: 6}, ledger)
     _arms(negative, "con_phneg", {14: 23, 28: 3}, ledger)
-    for stem, part, end, events, printed in (
-        ("con_phpos_os_2y", positive, "os", ["death_date"], ("94.44", "0.56")),
-        ("con_phpos_efs_2y", positive, "efs", EVENTS, ("88.54", "0.42")),
-        ("con_phneg_os_2y", negative, "os", ["death_date"], ("88.54", "0.63")),
-        ("con_phneg_efs_2y", negative, "efs", EVENTS, ("78.24", "0.40")),
+    for stem, part, events, printed in (
+        ("con_phpos_os_2y", positive, ["death_date"], ("94.44", "0.56")),
+        ("con_phpos_efs_2y", positive, EVENTS, ("88.54", "0.42")),
+        ("con_phneg_os_2y", negative, ["death_date"], ("88.54", "0.63")),
+        ("con_phneg_efs_2y", negative, EVENTS, ("78.24", "0.40")),
     ):
-        joint = f"; {JOINT}" if (stem, end) == ("con_phneg_efs_2y", "efs") else ""
         for arm, text, fixed in ((14, "100.00", printed[0]), (28, printed[0], "100.00")):
             value = survival(part.filter(arm=arm), "first_dose", events, "last_contact", 24)[0]
-            ledger.add(f"{stem}_{arm}d", text, value, SWAPPED + (joint if arm == 14 else ""), corrected=fixed)
+            ledger.add(f"{stem}_{arm}d", text, value, SWAPPED, corrected=fixed)
         p = measures.logrank(*months(part, "first_dose", events, "last_contact"), part["arm"].to_numpy())
         ledger.add(f"{stem}_p", printed[1], p_text(p, 2), SWAPPED)
     ledger.count("con_phpos_hsct", 1, positive, pl.col("hsct_date").is_not_null())
@@ -133,9 +128,9 @@ def _consolidation(frame: pl.DataFrame, ledger: Ledger) -> None:
 def _transplant(negative: pl.DataFrame, ledger: Ledger) -> None:
     note = "by eventual transplant, as printed (F000-06)"
     done = pl.col("hsct_date").is_not_null()
-    for stem, end, events, printed in (
-        ("os", "os", ["death_date"], ("100.00", "83.92", "0.28")),
-        ("efs", "efs", EVENTS, ("85.71", "79.33", "0.71")),
+    for stem, events, printed in (
+        ("os", ["death_date"], ("100.00", "83.92", "0.28")),
+        ("efs", EVENTS, ("85.71", "79.33", "0.71")),
     ):
         for group, part, text in zip(
             ("hsct", "nohsct"), (negative.filter(done), negative.filter(~done)), printed, strict=False
@@ -150,9 +145,7 @@ def _transplant(negative: pl.DataFrame, ledger: Ledger) -> None:
             *months(negative, "first_dose", events, "last_contact"),
             negative.select(done).to_series().to_numpy(),
         )
-        ledger.add(
-            f"con_phneg_hsct_{stem}_p", printed[2], p_text(p, 2), f"{note}; {JOINT}" if end == "efs" else note
-        )
+        ledger.add(f"con_phneg_hsct_{stem}_p", printed[2], p_text(p, 2), note)
 
 
 def _immune(immune: pl.DataFrame, ledger: Ledger) -> None:
