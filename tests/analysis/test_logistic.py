@@ -158,6 +158,25 @@ def test_wald_interval_and_likelihood_ratio_equal_r(cars: pd.DataFrame) -> None:
     assert stratified.likelihood_ratio.chi2 == pytest.approx(2 * 10.7106294752086, rel=1e-10)
 
 
+def test_centres_of_amlsg_equal_r(amlsg: pd.DataFrame) -> None:
+    frame = amlsg[["AOD", "gender", "Center", "Study"]].assign(cr=amlsg.CR_date.notna())
+    # R 4.2.2: glm(cr ~ AOD + gender + factor(Center), binomial, control = list(epsilon = 1e-14));
+    # ten of the 45 centres have one outcome only
+    by_centre = logistic(frame, "cr", ["AOD", "gender"], strata="Center")
+    assert by_centre.coefficients == pytest.approx([-0.060915635781687, 0.249446122528929], rel=1e-10)
+    assert by_centre.table["standard_error"].to_numpy() == pytest.approx(
+        [0.0069530303803232, 0.1470611965819751], rel=1e-9
+    )
+    assert by_centre.log_likelihood == pytest.approx(-619.57785317556, rel=1e-12)
+    assert by_centre.note.startswith("10 strata with one outcome only")
+    # ... + factor(Study), and sandwich's vcovCL(fit, cluster = Center)
+    clustered = logistic(frame, "cr", ["AOD", "gender"], strata="Study", cluster="Center")
+    assert clustered.coefficients == pytest.approx([-0.055976853950757, 0.261496236058885], rel=1e-10)
+    assert clustered.table["standard_error"].to_numpy() == pytest.approx(
+        [0.0082745952492786, 0.1828670090127440], rel=1e-9
+    )
+
+
 def test_strata_with_one_outcome_only_change_nothing(cars: pd.DataFrame) -> None:
     # gear 3 has no am, gear 5 no other; with gear 4 alone wt separates
     with pytest.raises(AnalysisError, match="wt separates"):
@@ -199,6 +218,7 @@ def test_the_two_climbs_of_the_penalised_likelihood_meet(
     endometrial: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = logistic(endometrial, "HG", ["NV", "PI", "EH"])
+    monkeypatch.setattr(binary_likelihood, "SMALL", 0)
     monkeypatch.setattr(binary_likelihood, "LARGEST", 0)
     other = logistic(endometrial, "HG", ["NV", "PI", "EH"])
     assert other.coefficients == pytest.approx(exact.coefficients, rel=1e-8)
