@@ -130,6 +130,8 @@ def test_frames_are_tables() -> None:
         (lambda: chi_square([[3, 4], [0, 0]]), "two rows and two columns"),
         (lambda: chi_square([[1.5, 2], [3, 4]]), "whole numbers"),
         (lambda: chi_square([[1, 2, 3], [3, 4, 5]], correction=True), "2 x 2 tables; this one has 2 x 3"),
+        (lambda: chi_square([[1, 2], [3]]), "same number of cells"),
+        (lambda: mantel_haenszel(5), "give a sequence"),
         (lambda: mantel_haenszel([]), "no tables"),
         (lambda: mantel_haenszel([[1, 2], [3, 4]]), "needs a 2 x 2 table"),
         (lambda: mantel_haenszel([[[1, 2, 3], [3, 4, 5]]]), "needs a 2 x 2 table"),

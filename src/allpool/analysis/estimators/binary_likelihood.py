@@ -85,7 +85,7 @@ class BinaryLikelihood:
 
     def _exact(self, taken: int) -> bool:
         rows, columns = self.X.shape
-        return rows * columns**2 <= (SMALL if taken < PATIENCE else LARGEST)
+        return bool(rows * columns**2 <= (SMALL if taken < PATIENCE else LARGEST))
 
     def _climb(
         self, beta: FloatArray, here: _Point, step: FloatArray, *, exact: bool

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from allpool.analysis.estimators.arrays import FloatArray, counts, critical_value
@@ -121,7 +123,7 @@ def table_of_counts(table: Any) -> FloatArray:
     AnalysisError
         not two-dimensional, not counts, or nothing counted.
     """
-    cells = np.asarray(table)
+    cells = _array(table)
     if cells.ndim != 2:
         raise AnalysisError(f"a table has two dimensions, rows and columns; this one has {cells.ndim}")
     whole = counts(cells.ravel(), name="table").reshape(cells.shape)
@@ -130,8 +132,17 @@ def table_of_counts(table: Any) -> FloatArray:
     return np.asarray(whole[whole.sum(axis=1) > 0][:, whole.sum(axis=0) > 0])
 
 
+def _array(table: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(table)
+    except ValueError:
+        raise AnalysisError("the rows of a table must have the same number of cells") from None
+
+
 def _stack(tables: Any) -> FloatArray:
-    each = [np.asarray(table) for table in tables]
+    if not isinstance(tables, Iterable):
+        raise AnalysisError("each stratum needs a 2 x 2 table of counts; give a sequence of such tables")
+    each = [_array(table) for table in tables]
     if not each:
         raise AnalysisError("too little data: no tables were given")
     shapes = {table.shape for table in each}
