@@ -32,10 +32,9 @@ class DerivedTables:
     @cached_property
     def facts(self) -> dict[str, pd.Series]:
         """Fact -> its values (numbers, or codes) by usubjid; missing where it is not known."""
-        return {
-            str(name): _either(rows.set_index("usubjid"))
-            for name, rows in self.adfact.groupby("paramcd", sort=True)
-        }
+        values = _either(self.adfact.set_index("usubjid"))
+        places = self.adfact.groupby("paramcd", sort=True).indices
+        return {str(name): values.iloc[rows] for name, rows in places.items()}
 
     def fact(self, name: str) -> pd.Series:
         """Return a fact by usubjid; `AnalysisError` where the store was derived without it."""
