@@ -75,7 +75,7 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
             catalogue=catalogue,
             dictionary=dictionary,
         ),
-        "adtte": _times(level, intervals, catalogue),
+        "adtte": _times(intervals, catalogue),
         "adfact": derive_facts(
             connection,
             subjects,
@@ -90,21 +90,13 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
     }
 
 
-def _times(level: pl.DataFrame, intervals: Intervals, catalogue: Catalogue) -> pl.DataFrame:
+def _times(intervals: Intervals, catalogue: Catalogue) -> pl.DataFrame:
     parts = []
     for endpoint in catalogue.endpoints.values():
         if not isinstance(endpoint, TimeEndpoint):
             continue
         for name, definition in endpoint.definitions.items():
-            found = times_to_event(intervals, definition)
-            own = level.filter(pl.col("studyid").is_in(definition.studies)) if definition.studies else level
-            parts.append(
-                own.join(found, on="usubjid", maintain_order="left").with_columns(
-                    pl.lit(endpoint.endpoint).alias("paramcd"),
-                    pl.lit(name).alias("definition"),
-                    pl.lit(endpoint.version).alias("definition_version"),
-                )
-            )
+            parts.append(intervals.rows(times_to_event(intervals, definition), endpoint, name))
     return pl.concat(parts).sort("usubjid", "paramcd", "definition")
 
 

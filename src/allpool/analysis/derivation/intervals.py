@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from allpool.analysis.definitions.forms import Moment, Precision
+from allpool.analysis.definitions.forms import Endpoint, Moment, Precision
 from allpool.analysis.derivation.collected import collecting
 from allpool.analysis.derivation.tables import CALENDAR
 from allpool.analysis.derivation.timeline import COARSENESS, Timeline, middle
@@ -39,6 +39,19 @@ class Intervals:
         self._collected = collected
         self._dictionary = dictionary
         self._kept: dict[tuple[str, ...], pl.DataFrame] = {}
+
+    def rows(self, found: pl.DataFrame, endpoint: Endpoint, name: str) -> pl.DataFrame:
+        """Return the rows of adrs or adtte for what a definition `found` of each subject, in their order.
+
+        Only of the studies that the definition is meant for.
+        """
+        studies = endpoint.definitions[name].studies
+        frame = pl.concat([self._level, found.drop("usubjid")], how="horizontal").with_columns(
+            pl.lit(endpoint.endpoint).alias("paramcd"),
+            pl.lit(name).alias("definition"),
+            pl.lit(endpoint.version).alias("definition_version"),
+        )
+        return frame.filter(pl.col("studyid").is_in(studies)) if studies else frame
 
     def among(self, chosen: pl.DataFrame) -> pl.Series:
         """Return of each subject whether it is one of those `chosen` (usubjid)."""

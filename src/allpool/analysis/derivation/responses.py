@@ -42,7 +42,6 @@ def response_rows(
         connection, subjects, [definition.rule for *_, definition in asked], measurements, dictionary
     )
     waiting: dict[tuple[str, ...], pl.Series] = {}
-    level = subjects.select("studyid", "siteid", "usubjid")
     parts = []
     for endpoint, name, definition in asked:
         rule = definition.rule
@@ -57,14 +56,7 @@ def response_rows(
             waiting=waiting[needs],
             sending=intervals.among(sources.sending(rule)),
         )
-        own = level.filter(pl.col("studyid").is_in(definition.studies)) if definition.studies else level
-        parts.append(
-            own.join(found, on="usubjid", maintain_order="left").with_columns(
-                pl.lit(endpoint.endpoint).alias("paramcd"),
-                pl.lit(name).alias("definition"),
-                pl.lit(endpoint.version).alias("definition_version"),
-            )
-        )
+        parts.append(intervals.rows(found, endpoint, name))
     return pl.concat(parts).sort("usubjid", "paramcd", "definition")
 
 
