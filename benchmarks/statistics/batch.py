@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from allpool.analysis.meta import random_effects
+from allpool.errors import AnalysisError
 
 Array = NDArray[np.float64]
 Z = 1.959963984540054
@@ -69,9 +70,14 @@ def interval(estimate: Array, error: Array, tau2: Array, *, k: int, method: str,
 
 
 def check_rows(y: Array, v: Array, batch: Batch, rows: NDArray[np.int64]) -> None:
-    """Stop where the package's `random_effects` gives another answer for one of the rows."""
+    """Stop where `random_effects` gives another answer for one of the rows, or refuses what was answered."""
     for i in rows:
-        expected = random_effects(y[i], v[i], method=batch.method, test=batch.test)
+        try:
+            expected = random_effects(y[i], v[i], method=batch.method, test=batch.test)
+        except AnalysisError:
+            if not np.isnan(batch.estimate[i]):
+                raise
+            continue  # refused by both: tau2 did not converge
         got = (batch.estimate[i], batch.lower[i], batch.upper[i], batch.tau2[i], *_at(batch, "hts", i))
         wanted = (
             expected.estimate,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -56,10 +58,9 @@ class Job:
         return setting
 
     def file(self, folder: Path) -> Path:
-        """Where its rows are kept: by setting, replicates and the text of the family's module."""
-        module = Path(str(FAMILIES[self.family].__file__)).read_bytes()
-        key = hashlib.sha256(f"{self.setting}|{self.replicates}|".encode() + module).hexdigest()[:16]
-        return folder / f"{self.family}-{key}.json"
+        """Where its rows are kept: by setting, replicates and the text of the modules that make them."""
+        key = hashlib.sha256(f"{self.setting}|{self.replicates}|{_text(self.family)}".encode()).hexdigest()
+        return folder / f"{self.family}-{key[:16]}.json"
 
     def run(self, folder: Path) -> Path:
         """Simulate and keep the rows."""
@@ -70,6 +71,16 @@ class Job:
         draft.write_text(json.dumps(rows), encoding="utf-8")
         draft.replace(target)
         return target
+
+
+@cache
+def _text(family: str) -> str:
+    """Return the text of the family's module and of those of this package that it takes names from."""
+    module = FAMILIES[family]
+    values = vars(module).values()
+    named = {str(getattr(value, "__module__", None) or getattr(value, "__name__", "")) for value in values}
+    own = sorted(name for name in named | {module.__name__} if name.startswith("benchmarks.statistics."))
+    return "".join(Path(str(sys.modules[name].__file__)).read_text(encoding="utf-8") for name in own)
 
 
 def jobs(*, tiny: bool, replicates: int) -> list[Job]:
