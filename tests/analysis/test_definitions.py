@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from allpool.analysis.definitions.catalogue import load_catalogue
 from allpool.analysis.definitions.conditions import Condition
-from allpool.analysis.definitions.forms import ResponseDefinition, TimeEndpoint, Window
+from allpool.analysis.definitions.forms import MomentFile, ResponseDefinition, TimeEndpoint, Window
 from allpool.errors import DefinitionError, ExitCode
 
 
@@ -70,6 +70,43 @@ def test_the_shipped_definitions() -> None:
         ("endpoints/survival.yaml", "- endpoint: efs", "- endpoint: os", "endpoint 'os' is defined twice"),
         ("endpoints/mrd.yaml", "timepoints: week_11", "timepoints: week_eleven", "not a code of timepoint"),
         ("endpoints/response.yaml", "days: [0, 42]", "days: [42, 0]", "first and last"),
+        ("moments.yaml", "only: evaluable_response", "only: evaluable", "has no column 'evaluable'"),
+        ("moments.yaml", "where: {remission_status: cr1}", "where: {phase: cr1}", "has no column 'phase'"),
+        ("moments.yaml", "after: first_dose", "after: first_drug", "there is no moment 'first_drug'"),
+        ("moments.yaml", "days_from: first-dose", "days_from: dose", "'dose' is not a code of time_anchor"),
+        ("moments.yaml", "{element: platelets,", "{element: plates,", "has no element 'plates'"),
+        (
+            "endpoints/relapse.yaml",
+            "competing: death",
+            "competing: relapse",
+            "either an event or a competing one",
+        ),
+        ("endpoints/relapse.yaml", "entry: first_dose", "entry: first_drug", "no moment 'first_drug'"),
+        ("endpoints/transplant.yaml", "collected: transplant", "collected: graft", "no moment 'graft'"),
+        ("endpoints/survival.yaml", "at: assessment", "at: relapse", "'origin' or 'assessment'"),
+        ("endpoints/mrd.yaml", "methods: mfc", "methods: flow", "'flow' is not a code of mrd_method"),
+        (
+            "endpoints/mrd.yaml",
+            "specimens: bone_marrow",
+            "specimens: bone",
+            "'bone' is not a code of specimen",
+        ),
+        ("endpoints/mrd.yaml", "was: not_below", "was: positive", "'below' or 'not_below'"),
+        ("endpoints/mrd.yaml", "among: remission", "among: remision", "there is no moment 'remision'"),
+        (
+            "endpoints/adverse_events.yaml",
+            "terms: icans",
+            "terms: ican",
+            "'ican' is not a code of ae_term",
+        ),
+        (
+            "endpoints/adverse_events.yaml",
+            "systems: astct",
+            "systems: asct",
+            "'asct' is not a code of ae_grade_system",
+        ),
+        ("endpoints/response.yaml", "{element: anc, at_least: 1.0}", "{element: anc}", "a limit is one of"),
+        ("endpoints/response.yaml", "marrow: {element: bm_blasts", "marrow: {element: blasts", "'blasts'"),
         ("populations/founding.yaml", "in: rr_overt", "in: rr", "'rr' is not a code of disease_status"),
         ("populations/founding.yaml", "column: age,", "column: aeg,", "adsl has no column 'aeg'"),
         (
@@ -127,5 +164,15 @@ def test_a_window_places_something() -> None:
         Window.model_validate({"days": [0, 1]})
     with pytest.raises(ValidationError, match="timepoints, days or courses"):
         Window.model_validate({})
+
+
+def test_a_response_has_one_rule_and_a_moment_comes_after_one_other() -> None:
     with pytest.raises(ValidationError, match="one of `reported`"):
         ResponseDefinition.model_validate({"label": "x", "source": "y"})
+    graded = {"label": "x", "source": "y", "graded": {}, "not_assessed": "no"}
+    with pytest.raises(ValidationError, match="none recorded is no where collected"):
+        ResponseDefinition.model_validate(graded)
+    own = {"title": "t", "table": "observation", "time": "effective", "elements": "e"}
+    moments = {"a": own, "b": own | {"after": "a"}, "c": own | {"after": "b"}}
+    with pytest.raises(ValidationError, match="which comes after another one itself"):
+        MomentFile.model_validate({"moments": moments})

@@ -561,3 +561,18 @@ def test_one_relapse_says_that_the_centre_sends_relapses(empty_store: Engine) ->
             select(Adtte.__table__).where(Adtte.paramcd == "rfs", Adtte.definition == "common")
         ).all()
     assert {row.usubjid: row.cnsr for row in rows} == {"S-a": CENSORED, "S-b": EVENT, "S-c": None}
+
+
+def test_a_measurement_on_another_clock_than_the_first_dose_is_not_told_apart(empty_store: Engine) -> None:
+    built = HandBuilt()
+    built.patient("a", first_dose=DOSE, status="cr_mrd_neg", last_contact="2022-06-01")
+    built.mrd("a", "study-entry+400", value_quantity=0.2)
+    derive(built.into(empty_store))
+    with empty_store.connect() as connection:
+        row = connection.execute(
+            select(Adtte.__table__).where(Adtte.paramcd == "mrd_loss", Adtte.definition == "common")
+        ).one()
+    assert (row.aval, row.cnsr) == (None, None)
+    assert row.evntdesc == (
+        "MRD not below 1e-4 after the first dose: known on another clock than first dose of blinatumomab"
+    )

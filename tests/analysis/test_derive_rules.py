@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import Engine, select
 
+from allpool.analysis.definitions.rules import Limit
 from allpool.analysis.derivation.derive import derive
+from allpool.analysis.derivation.marrow import met
 from allpool.models import Adrs
 from allpool.models.engine import connect
 from tests.analysis.hand_built import SENT, HandBuilt
@@ -397,6 +400,43 @@ def test_one_patient(answers: dict[tuple[str, str, str], Any], subject: str) -> 
     endpoint, definition, expected = CASES.asked[subject]
     found = answers[subject, endpoint, definition]
     assert (found.avalc, found.reason) == expected, (endpoint, definition)
+
+
+@pytest.mark.parametrize(
+    ("limit", "written", "expected"),
+    [
+        ({"below": 5}, "4.9", True),
+        ({"below": 5}, "5", False),
+        ({"below": 5}, "<5", True),
+        ({"below": 5}, "<=5", None),
+        ({"below": 5}, "<6", None),
+        ({"below": 5}, ">5", False),
+        ({"below": 5}, ">=5", False),
+        ({"below": 5}, ">4", None),
+        ({"at_least": 1}, "1", True),
+        ({"at_least": 1}, "0.9", False),
+        ({"at_least": 1}, "<1", False),
+        ({"at_least": 1}, "<=1", None),
+        ({"at_least": 1}, ">=1", True),
+        ({"at_least": 1}, ">0.5", None),
+        ({"above": 0.5}, "0.5", False),
+        ({"above": 0.5}, "0.6", True),
+        ({"above": 0.5}, ">0.5", True),
+        ({"above": 0.5}, ">=0.5", None),
+        ({"above": 0.5}, "<0.5", False),
+        ({"above": 0.5}, "<0.6", None),
+        ({"above": 0.5}, "", None),
+    ],
+)
+def test_a_value_against_a_limit(limit: dict[str, float], written: str, expected: bool | None) -> None:
+    number = written.lstrip("<>=")
+    sign = written.removesuffix(number)
+    frame = pl.DataFrame(
+        {"number": [float(number) if number else None], "comparator": [sign or None]},
+        schema={"number": pl.Float64, "comparator": pl.String},
+    )
+    rule = Limit.model_validate({"element": "anc", **limit})
+    assert frame.select(met(rule)).item() is expected
 
 
 def of(engine: Engine, endpoint: str, definition: str = "common") -> dict[str, tuple[str | None, str | None]]:

@@ -95,6 +95,14 @@ class MomentFile(Frozen):
 
     moments: Mapping[Name, Moment]
 
+    @model_validator(mode="after")
+    def _one_step(self) -> MomentFile:
+        for name, moment in self.moments.items():
+            bound = self.moments.get(moment.after or "")
+            if bound is not None and bound.after is not None:
+                raise ValueError(f"{name} comes after {moment.after}, which comes after another one itself")
+        return self
+
 
 class ResponseDefinition(Frozen):
     """One way to call a response."""
