@@ -278,4 +278,13 @@ def test_every_database_gives_the_same(store: Engine, plan: Path, tmp_path: Path
 def test_the_plans_of_the_example_consortium() -> None:
     folder = Path(__file__).resolve().parents[2] / "examples" / "consortium" / "plans"
     plans = [load_plan(path, load_catalogue()) for path in sorted(folder.glob("*.yaml"))]
-    assert {"pooled", "study_001", "study_004"} <= {plan.plan for plan in plans}
+    assert {"study_001", "study_004"} <= {plan.plan for plan in plans}
+    answered = [plan.question for plan in plans if plan.question]
+    assert answered == [f"q{number:02}" for number in range(1, 21)]
+    for plan in plans:
+        if plan.question:
+            assert plan.estimand
+            assert plan.model
+            assert set(plan.studies) == {"000", "001", "002", "003", "004"}
+            assert plan.traps
+            assert any(step.headline for step in plan.steps)

@@ -17,7 +17,19 @@ from allpool.analysis.cohorts.cohort import Cohort, cohort_of
 from allpool.analysis.cohorts.membership import DerivedTables
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.errors import AnalysisError, StoreError
-from allpool.models import Adae, Adex, Adfact, Admrd, Adrs, Adsl, Adtte, Base, EtlRun, PublishedEstimate, Release
+from allpool.models import (
+    Adae,
+    Adex,
+    Adfact,
+    Admrd,
+    Adrs,
+    Adsl,
+    Adtte,
+    Base,
+    EtlRun,
+    PublishedEstimate,
+    Release,
+)
 from allpool.models.engine import connect
 
 if TYPE_CHECKING:
@@ -118,7 +130,9 @@ def read_derived(connection: Connection) -> DerivedTables:
     known = [value if isinstance(value, dict) else json.loads(value or "{}") for value in adsl["baseline"]]
     adsl["baseline"] = pd.Series(known, index=adsl.index, dtype=object)
     adsl["synthetic"] = adsl["synthetic"].astype(bool)
-    others = (_frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex, PublishedEstimate))
+    others = (
+        _frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex, Admrd, PublishedEstimate)
+    )
     return DerivedTables(adsl, *others)
 
 

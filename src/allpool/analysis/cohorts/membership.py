@@ -27,6 +27,7 @@ class DerivedTables:
     adfact: pd.DataFrame
     adae: pd.DataFrame
     adex: pd.DataFrame
+    admrd: pd.DataFrame
     published: pd.DataFrame
 
     @cached_property

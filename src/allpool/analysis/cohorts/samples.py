@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -150,6 +151,23 @@ def grouped(
     return Groups(asked.name, pd.Series(words, index=subjects["usubjid"]), late)
 
 
+def holds_numbers(
+    subjects: pd.DataFrame, by: str | Grouping, *, tables: DerivedTables, catalogue: Catalogue
+) -> bool:
+    """Whether a column of adsl, baseline element or fact holds numbers; codes that look so are none."""
+    asked = _read(by, subjects, catalogue) if isinstance(by, str) else by
+    if asked.column is not None:
+        values = subjects[asked.column]
+    elif asked.element is not None:
+        values = baseline_values(subjects, asked.element)
+    elif asked.fact is not None:
+        values = subjects["usubjid"].map(tables.fact(asked.fact))
+    else:
+        return False
+    known = values.dropna()
+    return len(known) > 0 and all(isinstance(value, Real) and not isinstance(value, bool) for value in known)
+
+
 def sample_of(subjects: pd.DataFrame, rows: pd.DataFrame, *, kind: str, group: Groups) -> Sample:
     """Join the subjects with their rows of adrs or adtte; subjects of an unknown group are left out."""
     who = subjects[["usubjid", "studyid", "siteid", "synthetic"]].copy()
@@ -238,6 +256,8 @@ def _cut(value: object, limits: tuple[float, ...]) -> str:
 def _word(value: object) -> str:
     if value is None or pd.isna(value):  # type: ignore[call-overload]
         return UNKNOWN
+    if isinstance(value, bool):
+        return "Y" if value else "N"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)

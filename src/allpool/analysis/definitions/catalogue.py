@@ -95,6 +95,8 @@ def _load(folder: Path) -> Catalogue:
         digest.update(path.read_bytes())
         return document, document.parse(model, error=DefinitionError)
 
+    for path in sorted(folder.glob("poolability.yaml")):
+        digest.update(path.read_bytes())  # which studies may be pooled is a definition too
     document, moment_file = read(folder / "moments.yaml", MomentFile)
     moments = moment_file.moments
     check = Checks(load_dictionary(), load_terminology(), moments)

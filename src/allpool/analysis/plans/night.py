@@ -25,7 +25,21 @@ from allpool.config import DisclosureSection
 from allpool.errors import DefinitionError
 
 MINIMUM = DisclosureSection().minimum
-MAIN = ("proportion", "survival", "logrank_p", "hazard_ratio", "pooled", "refused")
+MAIN = (
+    "proportion",
+    "survival",
+    "incidence",
+    "logrank_p",
+    "gray_p",
+    "hazard_ratio",
+    "odds_ratio",
+    "restricted_mean_difference",
+    "mean_ratio",
+    "wilcoxon_p",
+    "pooled",
+    "suspected_pairs",
+    "refused",
+)
 """Statistics that stand for their step in a short table."""
 
 
@@ -117,6 +131,13 @@ def write_page(
         return write_report(connection, results, catalogue, output=output, release=release, minimum=minimum)
 
 
+def _group(result: StepResult, group: str | None) -> str:
+    """Return a group as a short table names it: a bare Y or N with what it is of."""
+    if group in (None, "all"):
+        return ""
+    return f"{result.answer.group_by}: {group}" if group in ("Y", "N") else str(group)
+
+
 def headlines(result: StepResult) -> list[Headline]:
     """Return the main statistics of one step as lines of a short table."""
     return [
@@ -124,7 +145,7 @@ def headlines(result: StepResult) -> list[Headline]:
             plan=result.plan.plan,
             step=result.step.id,
             question=result.step.question,
-            group="" if item.group in (None, "all") else str(item.group),
+            group=_group(result, item.group),
             statistic=item.statistic,
             at="" if item.at is None else f"{item.at:g} {result.plan.unit}s",
             value=shown(item),

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from allpool.analysis.plans.steps.competing import CumulativeIncidenceStep, GrayStep
 from allpool.analysis.plans.steps.exposure import LandmarkStep, TimeDependentStep
+from allpool.analysis.plans.steps.latent import LatentLevelStep
 from allpool.analysis.plans.steps.overlap import OverlapStep
 from allpool.analysis.plans.steps.paired import PairedStep
 from allpool.analysis.plans.steps.proportions import CompareStep, ProportionStep
 from allpool.analysis.plans.steps.regression import CoxStep, FineGrayStep, LogisticStep
 from allpool.analysis.plans.steps.survival import FollowUpStep, LogRankStep, RestrictedMeanStep, SurvivalStep
-from allpool.analysis.plans.steps.synthesis import SynthesisStep
+from allpool.analysis.plans.steps.synthesis import RareEventStep, SynthesisStep
 from allpool.analysis.plans.steps.tables import (
     AdverseEventStep,
     BaselineTableStep,
@@ -36,6 +37,8 @@ Step: TypeAlias = Annotated[
     | LandmarkStep
     | TimeDependentStep
     | SynthesisStep
+    | RareEventStep
+    | LatentLevelStep
     | PairedStep
     | OverlapStep
     | BaselineTableStep

@@ -13,7 +13,7 @@ from pydantic import Field
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.membership import UNKNOWN
 from allpool.analysis.cohorts.poolability import check
-from allpool.analysis.cohorts.samples import Grouping, Sample, grouped
+from allpool.analysis.cohorts.samples import Grouping, Sample, grouped, holds_numbers
 from allpool.analysis.definitions.conditions import Condition
 from allpool.analysis.definitions.forms import Name
 from allpool.errors import AnalysisError
@@ -183,7 +183,7 @@ def design(
 ) -> tuple[pd.DataFrame, int]:
     """Return the sample's frame with covariates `names` and other columns, and how many lacked one.
 
-    A covariate that is a number throughout becomes one, and so do Y (1) and N (0).
+    A covariate that holds numbers becomes one, and so do Y (1) and N (0); codes that look so stay codes.
     """
     frame = sample.frame.copy()
     for name in (*names, *others):
@@ -194,9 +194,8 @@ def design(
     for name in names:
         if set(frame[name]) <= {"Y", "N"}:
             frame[name] = frame[name].map({"Y": 1.0, "N": 0.0})
-        numbers = pd.to_numeric(frame[name], errors="coerce")
-        if numbers.notna().all():
-            frame[name] = numbers.astype(float)
+        elif holds_numbers(cohort.subjects, name, tables=cohort.tables, catalogue=cohort.catalogue):
+            frame[name] = frame[name].astype(float)
     return frame, lost
 
 

@@ -103,9 +103,8 @@ class TimeDependentStep(ExposureStep):
             *term_statistics(model.table, "hazard_ratio", n=len(frame)),
         ]
         strata = None if not self.strata else frame[list(self.strata)].agg("|".join, axis=1)
-        if sample.delayed:
-            return Answer.of(sample, statistics)
-        test = mantel_byar(frame["aval"], frame["event"], frame["exposure_time"], strata=strata)
+        entry = frame["entry"] if sample.delayed else None
+        test = mantel_byar(frame["aval"], frame["event"], frame["exposure_time"], entry=entry, strata=strata)
         statistics.append(Statistic("mantel_byar_p", number(test.p), n=len(frame)))
         return Answer.of(sample, statistics)
 

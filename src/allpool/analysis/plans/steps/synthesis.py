@@ -14,8 +14,12 @@ from allpool.analysis.plans.steps.base import (
     Drawing,
     EndpointStep,
     Statistic,
+    evaluable,
+    joined,
     limits,
     number,
+    pooled_studies,
+    unknown_membership,
 )
 
 
@@ -56,6 +60,7 @@ class SynthesisStep(EndpointStep):
             at_risk_minimum=self.at_risk_minimum,
             outcome=self.outcome,
             published=read_published(cohort.tables.published) if self.published else (),
+            studies=self.studies,
             excludes=self.excludes,
             override=self.override,
         )
@@ -100,7 +105,9 @@ class SynthesisStep(EndpointStep):
         )
         if self.test != "hksj":
             own = pooled.hartung_knapp
-            why = "the same model with Hartung and Knapp's interval"
+            why = "random effects with Hartung and Knapp's interval, as a sensitivity"
+            if own.upper - own.lower < pooled.upper - pooled.lower:
+                why += "; narrower than the model's own, as the estimates lie closer than chance has it"
             statistics.append(
                 Statistic(
                     "pooled_hartung_knapp", number(own.estimate), at=self.at, n=n, note=why, **limits(own)
@@ -123,3 +130,42 @@ class SynthesisStep(EndpointStep):
         return Answer.of(
             sample, statistics, drawing=Drawing("Forest plot", lambda: pooled.forest(hartung_knapp=True))
         )
+
+
+class RareEventStep(EndpointStep):
+    """A rare (or nearly certain) response over studies, without any correction: the exact common effect,
+    and a beta-binomial model in which studies differ.
+    """
+
+    estimator: Literal["rare-events"]
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Return each study's share, Clopper-Pearson of the sums, and the beta-binomial mean."""
+        from allpool.analysis.meta import beta_binomial, exact_common
+        from allpool.analysis.proportions import proportion
+
+        sample = evaluable(self.sample(cohort, by="study"))
+        note = joined(pooled_studies(self, sample), unknown_membership(sample.note(), cohort))
+        counts = [(study, int(frame["event"].sum()), len(frame)) for study, frame in sample.groups()]
+        statistics = []
+        for study, x, n in counts:
+            own = proportion(x, n, level=self.level)
+            statistics.append(Statistic("study_estimate", own.estimate, group=study, n=n, **limits(own)))
+        events, sizes = [x for _, x, _ in counts], [n for _, _, n in counts]
+        together = exact_common(events, sizes, level=self.level)
+        statistics.append(
+            Statistic(
+                "pooled_common_effect",
+                number(together.estimate),
+                n=sum(sizes),
+                note=joined("Clopper-Pearson of the sums", note),
+                **limits(together),
+            )
+        )
+        apart = beta_binomial(events, sizes, level=self.level)
+        why = "beta-binomial, profile likelihood"
+        statistics.append(
+            Statistic("pooled", number(apart.estimate), n=sum(sizes), note=why, **limits(apart))
+        )
+        statistics.append(Statistic("correlation", number(apart.correlation), n=sum(sizes)))
+        return Answer.of(sample, statistics)
