@@ -16,8 +16,8 @@ from allpool.errors import AnalysisError
 
 Loss: TypeAlias = Callable[[FloatArray], float]
 
-# adaptive Gauss-Hermite nodes per study; beyond 31 the estimates move by less than 1e-8, but where studies have
-# all or none of their successes and tau exceeds 3: there 31 leave the error wrong by 10 %, 61 by 1 %
+# adaptive Gauss-Hermite nodes per study; beyond 31 the estimates move by less than 1e-8, but where studies
+# have all or none of their successes and tau exceeds 3: there 31 leave the error wrong by 10 %, 61 by 1 %
 NODES = 61
 LARGEST_TAU = 50.0  # on the logit scale, where 5 already means 0.7 % against 99.3 %
 BOUNDARY = 1e-5  # a tau this small is 0: the likelihood is flat there to rounding
