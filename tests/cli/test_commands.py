@@ -67,6 +67,7 @@ def test_commands_are_those_promised_so_far():
         "quarantine show",
         "quarantine export",
         "analyse",
+        "published",
         "trace",
         "export",
         "report",
