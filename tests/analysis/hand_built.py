@@ -15,7 +15,6 @@ from sqlalchemy import Engine, insert
 
 from allpool.models import Base
 
-
 SENT = ("patient", "response", "relapse", "transplant", "mrd", "anc", "platelets", "count_recovery_days")
 """Records that every study of a hand-built store has a mapping rule for, unless it says otherwise."""
 

@@ -7,10 +7,11 @@ from sqlalchemy import Connection
 
 from allpool.analysis.definitions.forms import ResponseDefinition
 from allpool.analysis.definitions.rules import Before, Measured, Reported, Window
+from allpool.analysis.derivation.clocks import HALF, TIME, clocked
 from allpool.analysis.derivation.intervals import Intervals, waits
 from allpool.analysis.derivation.measurements import NOT_BELOW
-from allpool.analysis.derivation.tables import TIME, clocked, read
-from allpool.analysis.derivation.timeline import HALF, Timeline
+from allpool.analysis.derivation.tables import read
+from allpool.analysis.derivation.timeline import Timeline
 
 # What settles a subject's answer, the strongest first. Where a rule has a better response to fall short of,
 # what is open may be that better one, and outweighs a yes.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 from sqlalchemy import Connection
 
-from allpool.analysis.derivation.tables import CALENDAR, read
+from allpool.analysis.derivation.clocks import CALENDAR
+from allpool.analysis.derivation.tables import read
 from allpool.analysis.derivation.timeline import Timeline
 
 TIME = (

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.analysis.definitions.forms import TimeEndpoint
+from allpool.analysis.derivation.clocks import CALENDAR
 from allpool.analysis.derivation.collected import read_collected
 from allpool.analysis.derivation.courses import derive_courses
 from allpool.analysis.derivation.facts import derive_facts
@@ -18,7 +19,7 @@ from allpool.analysis.derivation.judged_moments import judged_moments
 from allpool.analysis.derivation.measurements import read_measurements
 from allpool.analysis.derivation.responses import response_rows
 from allpool.analysis.derivation.subject_level import read_subjects, subject_level
-from allpool.analysis.derivation.tables import CALENDAR, read, replace
+from allpool.analysis.derivation.tables import read, replace
 from allpool.analysis.derivation.time_to_event import times_to_event
 from allpool.analysis.derivation.timeline import Timeline, build_timeline, read_waiting
 from allpool.mappings.dictionary import load_dictionary

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from allpool.analysis.definitions.forms import Window
 from allpool.analysis.definitions.subject_facts import DAYS_SINCE, VALUE, RowsFact
-from allpool.analysis.derivation.tables import CALENDAR, read
-from allpool.analysis.derivation.timeline import HALF, Timeline
+from allpool.analysis.derivation.clocks import CALENDAR, HALF
+from allpool.analysis.derivation.tables import read
+from allpool.analysis.derivation.timeline import Timeline
 from allpool.models import Base
 
 TIMES: Mapping[str, str] = {

@@ -14,10 +14,10 @@ from allpool.analysis.definitions.subject_facts import (
     IntervalFact,
     RowsFact,
 )
+from allpool.analysis.derivation.clocks import CALENDAR, HALF
 from allpool.analysis.derivation.collected import collecting, read_collected
 from allpool.analysis.derivation.fact_rows import WAITS, from_rows, read_rows
-from allpool.analysis.derivation.tables import CALENDAR
-from allpool.analysis.derivation.timeline import HALF, Timeline, waiting_for
+from allpool.analysis.derivation.timeline import Timeline, waiting_for
 from allpool.analysis.units import days_per
 from allpool.mappings.dictionary import Dictionary
 

@@ -8,8 +8,9 @@ import polars as pl
 from sqlalchemy import Connection
 
 from allpool.analysis.definitions.rules import Graded
+from allpool.analysis.derivation.clocks import TIME, clocked
 from allpool.analysis.derivation.collected import collecting, read_collected
-from allpool.analysis.derivation.tables import TIME, clocked, read
+from allpool.analysis.derivation.tables import read
 from allpool.mappings.dictionary import Dictionary
 
 EVENT = "ae_term"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from allpool.analysis.definitions.forms import Endpoint, Moment, Precision
+from allpool.analysis.derivation.clocks import CALENDAR, COARSENESS, middle
 from allpool.analysis.derivation.collected import collecting
-from allpool.analysis.derivation.tables import CALENDAR
-from allpool.analysis.derivation.timeline import COARSENESS, Timeline, middle
+from allpool.analysis.derivation.timeline import Timeline
 from allpool.mappings.dictionary import Dictionary
 
 PARTS = ("time", "clock", "day", "coarse", "srcdom", "srcid")

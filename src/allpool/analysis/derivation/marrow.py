@@ -8,7 +8,8 @@ import polars as pl
 from sqlalchemy import Connection
 
 from allpool.analysis.definitions.rules import Criteria, Limit
-from allpool.analysis.derivation.tables import TIME, clocked, read
+from allpool.analysis.derivation.clocks import TIME, clocked
+from allpool.analysis.derivation.tables import read
 from allpool.mappings.dictionary import Dictionary
 
 

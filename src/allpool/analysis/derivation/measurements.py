@@ -6,7 +6,8 @@ import polars as pl
 from sqlalchemy import Connection
 
 from allpool.analysis.definitions.rules import Measured
-from allpool.analysis.derivation.tables import TIME, clocked, read
+from allpool.analysis.derivation.clocks import TIME, clocked
+from allpool.analysis.derivation.tables import read
 
 MRD = "mrd_value"
 QUALIFIERS = {"mrd_lod": "lod", "mrd_lloq": "lloq", "mrd_threshold_used": "threshold"}

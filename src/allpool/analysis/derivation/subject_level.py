@@ -9,7 +9,8 @@ import polars as pl
 from sqlalchemy import Connection
 
 from allpool.analysis.definitions.conditions import BaselineFile
-from allpool.analysis.derivation.tables import CALENDAR, read
+from allpool.analysis.derivation.clocks import CALENDAR
+from allpool.analysis.derivation.tables import read
 from allpool.analysis.derivation.timeline import Timeline
 from allpool.mappings.dictionary import Dictionary
 

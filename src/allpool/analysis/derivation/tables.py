@@ -9,9 +9,6 @@ from sqlalchemy import Connection, Table, select
 
 from allpool.models import Base, bulk
 
-CALENDAR = "calendar"
-TIME = ("effective_date", "effective_precision", "effective_offset_days", "effective_anchor")
-
 
 def read(
     connection: Connection, name: str, columns: Sequence[str], *, elements: Iterable[str] | None = None
@@ -29,24 +26,3 @@ def replace(connection: Connection, name: str, frame: pl.DataFrame) -> int:
     own = Base.metadata.tables[name]
     connection.execute(own.delete())
     return bulk.append(connection, own, frame)
-
-
-def clocked(frame: pl.DataFrame, time: str = "effective") -> pl.DataFrame:
-    """Replace the partial date `time` by clock, day and coarse, as on the timeline."""
-    names = [f"{time}_{part}" for part in ("date", "precision", "offset_days", "anchor")]
-    date, precision, offset, anchor = (pl.col(name) for name in names)
-    return frame.with_columns(
-        pl.when(date.is_not_null())
-        .then(pl.lit(CALENDAR))
-        .when(offset.is_not_null())
-        .then(anchor)
-        .alias("clock"),
-        pl.when(date.is_not_null()).then(date.cast(pl.Int32).cast(pl.Float64)).otherwise(offset).alias("day"),
-        pl.when(date.is_not_null() & (precision == "month"))
-        .then(1)
-        .when(date.is_not_null() & (precision == "year"))
-        .then(2)
-        .otherwise(0)
-        .cast(pl.Int8)
-        .alias("coarse"),
-    ).drop(names)

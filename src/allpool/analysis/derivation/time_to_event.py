@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 import polars as pl
 
 from allpool.analysis.definitions.forms import Failure, Moment, TimeDefinition
+from allpool.analysis.derivation.clocks import CALENDAR, COARSENESS
 from allpool.analysis.derivation.intervals import PARTS, Intervals, imprecise, waits
-from allpool.analysis.derivation.tables import CALENDAR
-from allpool.analysis.derivation.timeline import COARSENESS
 
 EVENT, CENSORED, COMPETING = 0, 1, 2
 COLUMNS = ("usubjid", "aval", "cnsr", "evntdesc", "entry_day", "startdt", "adt", "clock", "srcdom", "srcid")
