@@ -409,7 +409,7 @@ FOUNDING: list[tuple[str, Case]] = [
             {"entry": "2021-12-22", "death": "2022-01-31", "evaluable_response": False},
             None,
             None,
-            "not evaluable: no evaluability for response",
+            "not evaluable: no place among those whom the study evaluates",
         ),
     ),
     # 000 and 002: a failure at the assessment; who was never assessed stays in

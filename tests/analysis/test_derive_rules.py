@@ -240,7 +240,7 @@ FOUNDING: list[Founding] = [
         [],
         "cr",
         "study_004",
-        (None, "not evaluable: no evaluability for response, as the study says"),
+        (None, "not evaluable: no place among those whom the study evaluates for response"),
     ),
     ("000", {}, [("crc", FIRST)], [], "crc", "study_000", YES),
     ("000", {}, [("not_evaluable", FIRST)], [], "crc", "study_000", NOT_ASSESSED),
