@@ -14,6 +14,7 @@ from allpool.analysis.lineage.behind import Behind, resources_behind
 from allpool.analysis.lineage.cells import (
     Resource,
     cells_of,
+    elements_of,
     filled,
     joined_at,
     read_resources,
@@ -39,8 +40,10 @@ from allpool.models import (
 )
 
 Rows = Sequence[dict[str, Any]]
-SUBJECTS = ("subjects", "resources", "cells")
-"""Parts of a result's walk that list persons."""
+FILLS_NOTHING = (
+    "the cell is empty, or the mapping ignores its column, or it is a key or a condition: then it says which "
+    "resources its row has, and the row can be asked for"
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,6 @@ def trace(connection: Connection, id_: str) -> Trace:
 def trace_place(connection: Connection, place: CellPlace) -> Trace:
     """Return the walk from a cell (or, without a column, a row) to what it fills, decides and moves.
 
-    A cell that is a key or a condition fills nothing itself; then all resources of its row are followed.
     Raises `AnalysisError` for a file, sheet or column that was never read, with the nearest names.
     """
     catalogue = load_catalogue()
@@ -106,19 +108,22 @@ def trace_place(connection: Connection, place: CellPlace) -> Trace:
         joined = joined_at(connection, resources, feed=found.feed, source=found.source, column=place.column)
         filling += [resource for resource, _ in joined]
         columns |= {resource.id: targets for resource, targets in joined}
-    followed = filling or resources
+    followed = filling if place.column is not None else resources
     where = {"feed": found.feed, "file": found.path, "sheet": found.sheet, "row": place.row}
     parts: dict[str, Rows] = {"place": [{**where, "column": place.column}]}
-    rows = [
-        {**_named(resource), "fills": ", ".join(columns.get(resource.id, ())) or None}
-        for resource in followed
-    ]
-    parts["resources it fills" if filling or place.column is None else "resources of its row"] = rows
+    if filling:
+        parts["resources it fills"] = [
+            {**_named(resource), "fills": ", ".join(columns[resource.id])} for resource in filling
+        ]
+    else:
+        parts["resources of its row"] = [_named(resource) for resource in resources]
     waiting = waiting_at(connection, found)
     if waiting:
         parts["waits in quarantine"] = waiting
-    rests = resting(connection, catalogue, followed)
-    if waiting and not filling:
+    elif place.column is not None and not filling:
+        parts["why it fills nothing"] = [{"why": FILLS_NOTHING}]
+    rests = resting(connection, catalogue, followed, fills=columns)
+    if waiting:
         rests = _entries_rests(connection, catalogue, waiting, rests)
     return Trace(
         "cell" if place.column else "row", str(place), {**parts, **_forward(connection, catalogue, rests)}
@@ -179,8 +184,11 @@ def _entries_rests(
     for entry in rows_in(connection, own, "id", [str(entry["id"]) for entry in entries]):
         if entry["patient_id"] is None:
             continue
+        elements = {entry["element"]} - {None}
+        if elements and entry["column"] is not None:  # one entry stands for all that the cell would fill
+            elements |= elements_of(connection, feed=entry["feed"], column=entry["column"])
         for row in rows_in(connection, subjects, "individual_id", [entry["patient_id"]]):
-            found.setdefault(str(row["id"]), waiting_rests(catalogue, entry["element"]))
+            found.setdefault(str(row["id"]), waiting_rests(catalogue, elements))
     return found
 
 

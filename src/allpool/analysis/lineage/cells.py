@@ -141,6 +141,18 @@ def joined_at(
     return found
 
 
+def elements_of(connection: Connection, *, feed: str, column: str) -> set[str]:
+    """Return the data elements of the resources that a source column fills, for any patient of a feed."""
+    table = Base.metadata.tables[MappingRule.__tablename__]
+    found: set[str] = set()
+    for rule in rows_in(connection, table, "feed", [feed]):
+        own = Base.metadata.tables[rule["table_name"]]
+        if "data_element" in own.c and any(column in names for names in rule["columns"].values()):
+            query = select(own.c.data_element).distinct().where(own.c.rule == rule["id"], own.c.feed == feed)
+            found |= set(connection.execute(query).scalars())
+    return found
+
+
 def patient_of(resource: Resource) -> str | None:
     """Return the id of the patient that a resource is of; none for a part of another."""
     if resource.table == "patient":

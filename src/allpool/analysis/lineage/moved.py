@@ -26,6 +26,8 @@ from allpool.analysis.lineage.cells import Resource, rows_in
 from allpool.analysis.lineage.moments import moments_of
 from allpool.models import AnalysisResult, AnalysisSubject, Base
 
+PERSONAL: Final = ("patient", "research_subject")
+"""Tables of a person's own row."""
 SHOWN: Final = ("id", "plan", "step", "endpoint", "definition", "group_value", "statistic", "at", "value")
 
 
@@ -40,8 +42,18 @@ class Rests:
     """Whether it is the subject itself that is asked about."""
 
 
-def resting(connection: Connection, catalogue: Catalogue, resources: Sequence[Resource]) -> dict[str, Rests]:
-    """Return usubjid -> what of that subject rests on the resources."""
+def resting(
+    connection: Connection,
+    catalogue: Catalogue,
+    resources: Sequence[Resource],
+    *,
+    fills: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Rests]:
+    """Return usubjid -> what of that subject rests on the resources.
+
+    `fills` are the columns in question, by resource; of a person's own row, which says several things, only
+    what these say counts then, also where it is empty so far.
+    """
     ids = frozenset(resource.id for resource in resources) | {
         str(resource.row["observation_id"]) for resource in resources if "observation_id" in resource.row
     }
@@ -50,17 +62,26 @@ def resting(connection: Connection, catalogue: Catalogue, resources: Sequence[Re
     if not found:
         return found
     times = moments_of(connection, catalogue, level).filter(pl.col("srcid").is_in(list(ids)))
-    for usubjid, moment in times.select("usubjid", "moment").iter_rows():
-        found[usubjid].moments.add(moment)
+    chosen = fills or {}
+    for usubjid, moment, srcid in times.select("usubjid", "moment", "srcid").iter_rows():
+        own = catalogue.moments[moment]
+        if own.table not in PERSONAL or srcid not in chosen or own.time in chosen[srcid]:
+            found[usubjid].moments.add(moment)
     for table, name in (("adfact", "paramcd"), ("adrs", ""), ("adtte", ""), ("adae", "aedecod")):
-        own = Base.metadata.tables[table]
-        for row in rows_in(connection, own, "srcid", sorted(ids)):
+        for row in rows_in(connection, Base.metadata.tables[table], "srcid", sorted(ids)):
             if row["usubjid"] in found:
                 said = row[name] if name else f"{row['paramcd']}/{row['definition']}"
                 found[row["usubjid"]].names |= {str(said), ALL_EVENTS} if table == "adae" else {str(said)}
     for resource in resources:
+        columns = chosen.get(resource.id)
+        happening = {
+            name
+            for name, moment in catalogue.moments.items()
+            if moment.table == resource.table in PERSONAL and moment.time in (columns or ())
+        }
         for usubjid in level:
-            found[usubjid].names |= _own_names(resource, catalogue)
+            found[usubjid].names |= _own_names(resource, catalogue, columns)
+            found[usubjid].moments |= happening
     return found
 
 
@@ -112,12 +133,17 @@ def results_moved(
     return sorted(found, key=lambda row: (row["plan"], row["step"], row["id"]))
 
 
-def waiting_rests(catalogue: Catalogue, element: str | None) -> Rests:
-    """Return what would rest on a cell of a data element that waits in quarantine; all, where it is a row."""
-    rests = Rests(frozenset(), everything=element is None)
-    if element is not None:
-        rests.moments = {name for name, moment in catalogue.moments.items() if element in moment.elements}
-        rests.names = {element, *(name for name, of in ELEMENT_OF.items() if of == element)}
+def waiting_rests(catalogue: Catalogue, elements: Iterable[str]) -> Rests:
+    """Return what would rest on a cell of some data elements that waits in quarantine; all, if of none."""
+    wanted = sorted(set(elements))
+    rests = Rests(frozenset(), everything=not wanted)
+    for element in wanted:
+        rests.moments |= {
+            name
+            for name, moment in catalogue.moments.items()
+            if element in moment.elements or element == moment.element
+        }
+        rests.names |= {element, *(name for name, of in ELEMENT_OF.items() if of == element)}
         rests.names |= {
             name for name, fact in catalogue.facts.items() if element in _words(fact.model_dump())
         }
@@ -157,11 +183,13 @@ def _moment_roles(definition: Any, moments: Iterable[str], catalogue: Catalogue)
     return [f"{roles[name]}: {catalogue.moments[name].title}" for name in sorted(moments) if name in roles]
 
 
-def _own_names(resource: Resource, catalogue: Catalogue) -> set[str]:
+def _own_names(resource: Resource, catalogue: Catalogue, columns: Sequence[str] | None) -> set[str]:
     """Return the names that the analysis knows a resource by: its data element, or columns of the person."""
-    if resource.table in ("patient", "research_subject"):
-        names = {name for name, (table, _) in PERSON.items() if table == resource.table}
-        return names | ({"age_at_index"} if resource.table == "patient" else set())
+    if resource.table in PERSONAL:
+        own = {name: column for name, (table, column) in PERSON.items() if table == resource.table}
+        if resource.table == "patient":
+            own["age_at_index"] = "birth"
+        return {name for name, column in own.items() if columns is None or column in columns}
     element = resource.row.get("data_element")
     return {str(element)} & baseline_names(catalogue)
 
