@@ -65,8 +65,8 @@ def plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, float) and value == math.floor(value):
         return int(value)
-    if isinstance(value, str) and value.startswith(("{", "[")):
-        value = json.loads(value)  # SQLite gives JSON as text
+    if isinstance(value, str) and value.startswith(('{"', "{}", "[")):
+        value = json.loads(value)  # SQLite gives JSON as text; a UCUM annotation ({course}) is none
     return value if isinstance(value, int | float | dict | list | type(None)) else str(value)
 
 
