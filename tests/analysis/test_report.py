@@ -94,7 +94,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_the_same_bytes_each_night(night: tuple[Path, Path]) -> None:
     first, second = ({p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in night)
-    assert len(first) == 5, "the page, two figures as SVG and as PNG"
+    assert len(first) == 7, "the page, two figures as SVG and as PNG, and what each shows"
     assert first == second
 
 

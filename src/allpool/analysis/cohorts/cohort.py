@@ -200,8 +200,8 @@ class Cohort:
                 "to get there (immortal time); use a landmark or a time-dependent Cox model, or give "
                 "`override` with the reason, which is printed beside the result"
             )
-        table = self.tables.adrs if isinstance(asked, ResponseEndpoint) else self.tables.adtte
-        rows = table[table["paramcd"] == endpoint]
+        own = self.tables.answers if isinstance(asked, ResponseEndpoint) else self.tables.times
+        rows = own(endpoint)
         if definition == OWN:
             meant = rows["studyid"].map(self.definitions_of(endpoint))
             rows = rows[rows["definition"] == meant]

@@ -45,8 +45,7 @@ def _of_event(cohort: Cohort, sample: Sample, event: Event, *, origin: str) -> p
             f"{event.endpoint}/{event.definition} counts from {asked.origin}, the endpoint from {origin}; "
             "take a definition with the same origin"
         )
-    rows = cohort.tables.adtte
-    rows = rows[(rows["paramcd"] == event.endpoint) & (rows["definition"] == event.definition)]
+    rows = cohort.tables.times(event.endpoint, event.definition)
     rows = rows[rows["usubjid"].isin(sample.frame["usubjid"])]
     untold = rows.loc[rows["cnsr"].isna(), "evntdesc"]
     if len(untold):
@@ -66,8 +65,7 @@ def _of_response(cohort: Cohort, sample: Sample, response: Response, *, origin: 
             f"the assessments of {response.endpoint}/{response.definition} are dated from {since}, "
             f"the endpoint from {origin}; take a definition with the same origin"
         )
-    rows = cohort.tables.adrs
-    rows = rows[(rows["paramcd"] == response.endpoint) & (rows["definition"] == response.definition)]
+    rows = cohort.tables.answers(response.endpoint, response.definition)
     rows = rows[rows["usubjid"].isin(sample.frame["usubjid"])]
     yes = rows[rows["avalc"] == "Y"]
     if yes["ady"].isna().any():

@@ -37,11 +37,31 @@ class DerivedTables:
         places = self.adfact.groupby("paramcd", sort=True).indices
         return {str(name): values.iloc[rows] for name, rows in places.items()}
 
+    def answers(self, endpoint: str, definition: str | None = None) -> pd.DataFrame:
+        """Return the rows of adrs of one response, under one definition or all."""
+        return _under(self._adrs.get(endpoint, self.adrs.iloc[:0]), definition)
+
+    def times(self, endpoint: str, definition: str | None = None) -> pd.DataFrame:
+        """Return the rows of adtte of one time to an event, under one definition or all."""
+        return _under(self._adtte.get(endpoint, self.adtte.iloc[:0]), definition)
+
+    @cached_property
+    def _adrs(self) -> dict[str, pd.DataFrame]:
+        return {str(endpoint): rows for endpoint, rows in self.adrs.groupby("paramcd", sort=True)}
+
+    @cached_property
+    def _adtte(self) -> dict[str, pd.DataFrame]:
+        return {str(endpoint): rows for endpoint, rows in self.adtte.groupby("paramcd", sort=True)}
+
     def fact(self, name: str) -> pd.Series:
         """Return a fact by usubjid; `AnalysisError` where the store was derived without it."""
         if name not in self.facts:
             raise AnalysisError(f"the store has no fact '{name}'; run a night to derive it")
         return self.facts[name]
+
+
+def _under(rows: pd.DataFrame, definition: str | None) -> pd.DataFrame:
+    return rows if definition is None else rows[rows["definition"] == definition]
 
 
 def members(
@@ -105,13 +125,11 @@ def values_of(
         return subjects["usubjid"].map(tables.fact(condition.fact)).astype(object)
     if condition.response is not None:
         asked = condition.response
-        rows = tables.adrs
-        rows = rows[(rows["paramcd"] == asked.endpoint) & (rows["definition"] == asked.definition)]
+        rows = tables.answers(asked.endpoint, asked.definition)
         return subjects["usubjid"].map(rows.set_index("usubjid")["avalc"]).astype(object)
     if condition.event is not None:
         event = condition.event
-        rows = tables.adtte
-        rows = rows[(rows["paramcd"] == event.endpoint) & (rows["definition"] == event.definition)]
+        rows = tables.times(event.endpoint, event.definition)
         return subjects["usubjid"].map(happened(rows.set_index("usubjid")["cnsr"])).astype(object)
     if condition.population is None:
         raise DefinitionError("a condition is on exactly one thing")

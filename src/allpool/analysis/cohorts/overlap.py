@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import pandas as pd
 
 COLUMNS = ["usubjid", "studyid", "siteid", "other_usubjid", "other_studyid", "other_siteid", "alike_in"]
@@ -25,25 +23,17 @@ def suspected(adsl: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         usubjid, studyid, siteid, other_usubjid, other_studyid, other_siteid, alike_in; a pair stands once.
     """
-    pairs: dict[tuple[str, str], tuple[dict[str, object], dict[str, object], str]] = {}
     known = adsl[adsl["sex"].notna() & adsl["trtsdt"].notna() & adsl["age"].notna()]
-    for _, alike in known.groupby(["sex", "trtsdt"], sort=True):
-        for first, second in _apart(alike):
-            if _same_person(first, second):
-                pairs[_key(first, second)] = (first, second, "sex, age, first dose, disease status")
+    pairs = _apart(known, ["sex", "trtsdt"])
+    statuses = pairs[["disease_status", "other_disease_status"]].replace("unknown", None)
+    alike = statuses.isna().any(axis=1) | (statuses.iloc[:, 0] == statuses.iloc[:, 1])
+    near = (pairs["age"].astype(float) - pairs["other_age"].astype(float)).abs() <= SAME_AGE
+    found = [pairs[near & alike].assign(alike_in="sex, age, first dose, disease status")]
     if TOKEN in adsl.columns:
-        for _, alike in adsl[adsl[TOKEN].notna()].groupby(TOKEN, sort=True):
-            for first, second in _apart(alike):
-                pairs[_key(first, second)] = (first, second, "pseudonymous token")
-    rows = [
-        (
-            *(first[name] for name in ("usubjid", "studyid", "siteid")),
-            *(second[name] for name in ("usubjid", "studyid", "siteid")),
-            why,
-        )
-        for _, (first, second, why) in sorted(pairs.items(), key=lambda item: item[0])
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+        tokens = _apart(adsl[adsl[TOKEN].notna()], [TOKEN])
+        found.insert(0, tokens.assign(alike_in="pseudonymous token"))
+    both = pd.concat(found).drop_duplicates(["usubjid", "other_usubjid"])
+    return both.sort_values(["usubjid", "other_usubjid"]).reset_index(drop=True)[COLUMNS]
 
 
 def comparable(adsl: pd.DataFrame) -> pd.DataFrame:
@@ -72,29 +62,10 @@ def overlap_note(adsl: pd.DataFrame) -> str | None:
     )
 
 
-def _apart(alike: pd.DataFrame) -> list[tuple[dict[str, object], dict[str, object]]]:
-    """Return the pairs of rows of different studies or centres, in the order of usubjid."""
-    rows = [
-        {str(name): value for name, value in row.items()}
-        for row in alike.sort_values("usubjid").to_dict("records")
-    ]
-    return [
-        (first, second)
-        for first, second in combinations(rows, 2)
-        if (first["studyid"], first["siteid"]) != (second["studyid"], second["siteid"])
-    ]
-
-
-def _same_person(first: dict[str, object], second: dict[str, object]) -> bool:
-    if abs(float(str(first["age"])) - float(str(second["age"]))) > SAME_AGE:
-        return False
-    statuses = {row["disease_status"] for row in (first, second) if not _unknown(row["disease_status"])}
-    return len(statuses) < 2
-
-
-def _unknown(value: object) -> bool:
-    return value is None or value == "unknown" or value != value
-
-
-def _key(first: dict[str, object], second: dict[str, object]) -> tuple[str, str]:
-    return str(first["usubjid"]), str(second["usubjid"])
+def _apart(subjects: pd.DataFrame, alike_in: list[str]) -> pd.DataFrame:
+    """Return the pairs of rows alike in some columns, of different studies or centres; each pair once."""
+    others = subjects.rename(columns={name: f"other_{name}" for name in subjects if name not in alike_in})
+    pairs = subjects.merge(others, on=alike_in)
+    once = pairs["usubjid"] < pairs["other_usubjid"]
+    apart = (pairs["studyid"] != pairs["other_studyid"]) | (pairs["siteid"] != pairs["other_siteid"])
+    return pairs[once & apart]

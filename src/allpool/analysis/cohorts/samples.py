@@ -234,10 +234,8 @@ def _answers(asked: Grouping, tables: DerivedTables, catalogue: Catalogue) -> pd
     """Return usubjid -> Y or N: whether the response was reached, or the event ever seen."""
     endpoint = asked.response or asked.event or ""
     catalogue.definition(endpoint, asked.definition)
-    table = tables.adrs if asked.response is not None else tables.adtte
-    rows = table[(table["paramcd"] == endpoint) & (table["definition"] == asked.definition)].set_index(
-        "usubjid"
-    )
+    own = tables.answers if asked.response is not None else tables.times
+    rows = own(endpoint, asked.definition).set_index("usubjid")
     return rows["avalc"] if asked.response is not None else happened(rows["cnsr"])
 
 

@@ -30,7 +30,7 @@ def cause_of_interest(of: Any, *, found: IntArray) -> int:
     """Return the cause that a test or model is about; raise if it is no cause or nobody had it."""
     if not np.isscalar(of) or isinstance(of, str) or not _are_causes(np.array([of], float)) or of == CENSORED:
         raise AnalysisError("of must be the whole number of a cause (1, 2, ...); 0 means censored")
-    cause = int(of)
+    cause = int(np.asarray(of).item())
     if not (found == cause).any():
         raise AnalysisError(f"too little data: there are no events of cause {cause}")
     return cause

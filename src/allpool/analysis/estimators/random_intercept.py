@@ -74,7 +74,7 @@ class RandomIntercept:
         p = self.X.shape[1]
         share = 1 / (1 + self.size * ratio)
         means = np.sqrt(self.size * share)[:, None] * self._mean
-        root = np.linalg.qr(np.vstack((self._within, means)), mode="r")
+        root: FloatArray = np.asarray(np.linalg.qr(np.vstack((self._within, means)), mode="r"))
         residual = float(root[p, p] ** 2)
         if residual <= NOTHING_LEFT * self._total:
             raise AnalysisError("nothing is left to explain: the model gives each value exactly")

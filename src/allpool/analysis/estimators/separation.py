@@ -23,6 +23,6 @@ def separating_columns(X: FloatArray, happened: BoolArray, *, first: int) -> lis
     found = linprog(
         -signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1), method="highs"
     )
-    if found.x is None or -found.fun <= POSITIVE:
+    if found.x is None or found.fun is None or -found.fun <= POSITIVE:
         return []
     return [int(j) for j in np.flatnonzero(np.abs(found.x[first:]) > 1e-7)]

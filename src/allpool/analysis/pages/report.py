@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 import allpool
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.disclosure import disclosed_counts
-from allpool.analysis.pages.plots import write_figure
+from allpool.analysis.pages.drawn import drawn, shown_by
 from allpool.analysis.plans.plan import definition_lines
 from allpool.analysis.plans.run import StepResult
 from allpool.analysis.plans.steps.base import Statistic
@@ -219,7 +219,8 @@ def _picture(result: StepResult, output: Path) -> Picture | None:
     drawing = result.answer.drawing
     if drawing is None:
         return None
-    svg, png = write_figure(drawing.draw(), output / "figures" / f"{result.plan.plan}-{result.step.id}")
+    path = output / "figures" / f"{result.plan.plan}-{result.step.id}"
+    svg, png = drawn(drawing.draw, path, of=shown_by(result))
     words = f"{drawing.kind}: {result.step.question}. The numbers are in the table below."
     return Picture(f"figures/{svg.name}", f"figures/{png.name}", words)
 
