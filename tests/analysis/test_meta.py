@@ -156,3 +156,9 @@ def test_the_order_of_studies_does_not_matter(data: list, method: str, random: o
     assert again.estimate == pytest.approx(first.estimate, rel=1e-6, abs=1e-6)
     assert again.tau2 == pytest.approx(first.tau2, rel=1e-5, abs=1e-6)
     assert min(y for y, _ in data) - 1e-9 <= first.estimate <= max(y for y, _ in data) + 1e-9
+
+
+def test_restricted_likelihood_settles_where_rounding_moves_the_last_digit():
+    # four studies of 15, 13 and three times 15 of them responders, on the logit scale with metafor's correction
+    pooled = pool_proportions([13, 15, 15, 15], [15] * 4, transform="logit", method="REML")
+    assert pooled.tau2 == pytest.approx(0.003875242945, abs=1e-10)

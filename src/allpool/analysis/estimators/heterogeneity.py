@@ -14,7 +14,8 @@ from allpool.errors import AnalysisError
 
 METHODS = ("FE", "DL", "PM", "REML", "ML", "EB", "SJ", "HE", "HS")
 MOST_STEPS = 1000
-SETTLED = 1e-14
+# of the largest sampling variance and tau2; a step is known to some 1e-14 of them, its rounding
+SETTLED = 1e-12
 # metafor looks for the upper limit of tau2 no further than this, or ten times the estimate
 HIGHEST_TAU2 = 100.0
 
@@ -152,7 +153,7 @@ def _iterated(y: FloatArray, v: FloatArray, X: FloatArray, *, method: str) -> He
         else:
             step = (p.rss * k / _df(X) - k) / w.sum()
         following = max(0.0, tau2 + step)
-        settled = abs(following - tau2) <= SETTLED * (1 + tau2)
+        settled = abs(following - tau2) <= SETTLED * (float(v.max()) + tau2)
         tau2 = float(following)
         if settled:
             break
