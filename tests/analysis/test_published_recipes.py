@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -273,3 +273,8 @@ def test_storing_again_gives_the_same_rows(connection: Connection, study: Study)
         AnalysisResult.id == result_id("001", "r", "women", "value")
     )
     assert connection.execute(step).one() == ("r.women", 6)
+
+
+def test_every_kind_of_recipe_can_be_run() -> None:
+    kinds = get_args(get_args(Recipe)[0])
+    assert set(RECIPES) == set(kinds)
