@@ -159,6 +159,6 @@ def test_the_order_of_studies_does_not_matter(data: list, method: str, random: o
 
 
 def test_restricted_likelihood_settles_where_rounding_moves_the_last_digit():
-    # four studies of 15, 13 and three times 15 of them responders, on the logit scale with metafor's correction
+    # of 15 in each of four studies 13, 15, 15 and 15 respond; logits with metafor's correction
     pooled = pool_proportions([13, 15, 15, 15], [15] * 4, transform="logit", method="REML")
     assert pooled.tau2 == pytest.approx(0.003875242945, abs=1e-10)
