@@ -22,7 +22,7 @@ from allpool.analysis.definitions.forms import (
     ResponseDefinition,
     TimeDefinition,
 )
-from allpool.analysis.definitions.subject_facts import AnyFact, FactFile
+from allpool.analysis.definitions.subject_facts import AnyFact, ComputedFact, FactFile
 from allpool.errors import DefinitionError
 from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.positions import Document, read_yaml
@@ -125,6 +125,7 @@ def _load(folder: Path) -> Catalogue:
 
 def _facts(folder: Path, read: Reader, check: Checks) -> dict[str, AnyFact]:
     facts: dict[str, AnyFact] = {}
+    computed: list[tuple[Document, Location, ComputedFact]] = []
     for path in sorted((folder / "facts").glob("*.yaml")):
         document, fact_file = read(path, FactFile)
         for index, fact in enumerate(fact_file.facts):
@@ -132,7 +133,10 @@ def _facts(folder: Path, read: Reader, check: Checks) -> dict[str, AnyFact]:
                 document.fail(f"fact '{fact.fact}' is defined twice", ("facts", index), DefinitionError)
             check.fact(document, ("facts", index), fact)
             facts[fact.fact] = fact
-    check.computed_facts(facts)
+            if isinstance(fact, ComputedFact):
+                computed.append((document, ("facts", index), fact))
+    for document, at, fact in computed:
+        check.computed_fact(document, at, fact, facts)
     return facts
 
 

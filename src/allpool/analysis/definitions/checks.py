@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
+from sqlalchemy import Float, Integer
+
 from allpool.analysis.definitions.conditions import Condition, Population
 from allpool.analysis.definitions.forms import (
     Endpoint,
@@ -33,6 +35,8 @@ from allpool.models import Adsl, Base
 
 Location: TypeAlias = tuple[str | int, ...]
 
+VALUED = ("observation", "adverse_event")
+"""Tables whose rows have a value of their own: an observation's, and an adverse event's grade."""
 CODED_COLUMNS: Mapping[str, str] = {
     "sex": "sex",
     "cohort_at_enrolment": "cohort_at_enrolment",
@@ -132,19 +136,38 @@ class Checks:
             for words in (fact.where, fact.unless):
                 if fact.table == "observation" and "value_concept" in words:
                     self.codes(document, at, words["value_concept"], self.dictionary[fact.element].codes)
+            self._of(document, at, fact)
             if fact.window is not None:
                 self.window(document, (*at, "window"), fact.window)
+                for word, column in (("timepoints", "timepoint"), ("courses", "course_number")):
+                    if getattr(fact.window, word) and column not in table.c:
+                        _fail(document, (*at, "window", word), f"table {fact.table} has no column '{column}'")
         elif isinstance(fact, IntervalFact):
             self.moments_exist(document, at, [fact.start, fact.end])
         elif isinstance(fact, HappenedFact):
             self.moments_exist(document, at, [fact.moment, *filter(None, (fact.since, fact.before))])
 
-    def computed_facts(self, facts: Mapping[str, AnyFact]) -> None:
-        """Check that computed facts are of facts that are read, not computed."""
-        for fact in facts.values():
-            for name in fact.of if isinstance(fact, ComputedFact) else ():
-                if name not in facts or isinstance(facts[name], ComputedFact):
-                    raise DefinitionError(f"fact '{fact.fact}' is of '{name}', which is no fact that is read")
+    def _of(self, document: Document, at: Location, fact: RowsFact) -> None:
+        """Check that what is taken of a row is there to be taken, and a number where it must be."""
+        if fact.take in ("any", "count") and fact.at_least is None and fact.below is None:
+            return
+        if fact.of == DAYS_SINCE:
+            return
+        if fact.of == VALUE:
+            if fact.table not in VALUED:
+                _fail(document, at, f"a row of {fact.table} has no value; say `of` which column")
+            return
+        sized = fact.take in ("least", "most") or fact.at_least is not None or fact.below is not None
+        if sized and not isinstance(Base.metadata.tables[fact.table].c[fact.of].type, Float | Integer):
+            _fail(document, (*at, "of"), f"'{fact.of}' of {fact.table} is no number, which has no size")
+
+    def computed_fact(
+        self, document: Document, at: Location, fact: ComputedFact, facts: Mapping[str, AnyFact]
+    ) -> None:
+        """Check that a computed fact is of facts that are read, not computed, and may hold numbers."""
+        for name in fact.of:
+            if name not in facts or isinstance(facts[name], ComputedFact | HappenedFact):
+                _fail(document, (*at, "of"), f"fact '{fact.fact}' is of '{name}', which is no number read")
 
     def moments_exist(self, document: Document, at: Location, names: Iterable[str]) -> None:
         """Check that there are moments of these names."""

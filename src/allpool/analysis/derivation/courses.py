@@ -48,8 +48,8 @@ def derive_courses(
         .sort("usubjid", "course_number", "day", "id", nulls_last=True)
         .group_by("studyid", "siteid", "usubjid", "course_number", maintain_order=True)
         .agg(
-            pl.col("astdt").first(),
-            pl.col("ady").first(),
+            pl.col("astdt").min(),
+            pl.col("ady").min(),
             _agreed("planned_days").cast(pl.Float64),
             _agreed("delivered_days").cast(pl.Float64),
             _agreed("setting"),

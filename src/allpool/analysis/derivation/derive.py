@@ -81,6 +81,7 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
             connection,
             subjects,
             catalogue.facts,
+            moments=catalogue.moments,
             timeline=timeline,
             entries=entries,
             dictionary=dictionary,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from allpool.analysis.definitions.forms import Window
 from allpool.analysis.definitions.subject_facts import DAYS_SINCE, VALUE, RowsFact
-from allpool.analysis.derivation.clocks import CALENDAR, HALF
+from allpool.analysis.derivation.clocks import CALENDAR, HALF, middle
 from allpool.analysis.derivation.tables import read
 from allpool.analysis.derivation.timeline import Timeline
 from allpool.models import Base
@@ -24,6 +24,7 @@ TIMES: Mapping[str, str] = {
 """The partial date of each table that facts are read from."""
 NUMBERS, TEXTS = ("value_quantity", "value_integer"), ("value_concept", "value_string")
 WAITS = "a cell that it needs waits in quarantine"
+NOT_COLLECTED = "not collected by the centre"
 
 
 def read_rows(
@@ -103,7 +104,7 @@ def from_rows(
         .when(pl.col("lost") & ~settled)
         .then(pl.lit("a row without visit, date or course to place it"))
         .when(absent & ~pl.col("sends"))
-        .then(pl.lit("not collected by the centre"))
+        .then(pl.lit(NOT_COLLECTED))
         .when(absent & pl.lit(not counts))
         .then(pl.lit("no value"))
         .when(~absent & pl.col("aval").is_null() & pl.col("avalc").is_null())
@@ -176,14 +177,25 @@ def _taken(frame: pl.DataFrame, fact: RowsFact) -> pl.DataFrame:
 
 
 def _by_date(frame: pl.DataFrame, *, last: bool) -> pl.DataFrame:
-    """Keep the first or last row by date; without dates only a value that all rows agree on."""
-    dated = pl.col("day").is_not_null()
-    agreed = (pl.struct("number", "text").n_unique().over("usubjid") == 1) | dated
-    ordered = frame.with_columns(
-        pl.when(agreed).then(pl.col("number")).alias("number"),
-        pl.when(agreed).then(pl.col("text")).alias("text"),
-    ).sort("usubjid", "day", "id", descending=[False, last, False], nulls_last=True)
-    return ordered.unique("usubjid", keep="first", maintain_order=True)
+    """Keep the first or last row by date.
+
+    Where no date tells which row that is (none has one, their clocks differ, or several are of that day), a
+    value is kept only if all those rows agree on it.
+    """
+    frame = frame.with_columns(pl.when(pl.col("day").is_not_null()).then(middle()).alias("order"))
+    outermost = pl.col("order").max() if last else pl.col("order").min()
+    dated = pl.col("order").is_not_null()
+    one_clock = pl.col("clock").filter(dated).n_unique().over("usubjid") == 1
+    possible = frame.filter(~one_clock | (pl.col("order") == outermost.over("usubjid")).fill_null(False))
+    agreed = pl.struct("number", "text").n_unique().over("usubjid") == 1
+    return (
+        possible.with_columns(
+            pl.when(agreed).then(pl.col("number")).alias("number"),
+            pl.when(agreed).then(pl.col("text")).alias("text"),
+        )
+        .sort("usubjid", "order", "id", descending=[False, last, False], nulls_last=True)
+        .unique("usubjid", keep="first", maintain_order=True)
+    )
 
 
 def placed(frame: pl.DataFrame, window: Window, timeline: Timeline) -> pl.DataFrame:

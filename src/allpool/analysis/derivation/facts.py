@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 from sqlalchemy import Connection
 
+from allpool.analysis.definitions.forms import Moment
 from allpool.analysis.definitions.subject_facts import (
     AnyFact,
     ComputedFact,
@@ -16,7 +17,7 @@ from allpool.analysis.definitions.subject_facts import (
 )
 from allpool.analysis.derivation.clocks import CALENDAR, HALF
 from allpool.analysis.derivation.collected import collecting, read_collected
-from allpool.analysis.derivation.fact_rows import WAITS, from_rows, read_rows
+from allpool.analysis.derivation.fact_rows import NOT_COLLECTED, WAITS, from_rows, read_rows
 from allpool.analysis.derivation.timeline import Timeline, waiting_for
 from allpool.analysis.units import days_per
 from allpool.mappings.dictionary import Dictionary
@@ -29,6 +30,7 @@ def derive_facts(
     subjects: pl.DataFrame,
     facts: Mapping[str, AnyFact],
     *,
+    moments: Mapping[str, Moment],
     timeline: Timeline,
     entries: pl.DataFrame,
     dictionary: Dictionary,
@@ -50,7 +52,9 @@ def derive_facts(
         if isinstance(fact, IntervalFact):
             found[name] = _interval(fact, subjects, timeline)
         elif isinstance(fact, HappenedFact):
-            found[name] = _happened(fact, subjects, timeline)
+            elements = moments[fact.moment].elements
+            sends = collecting(subjects, collected, elements, dictionary)
+            found[name] = _happened(fact, subjects, timeline, sends=_sending(sends, fact, subjects, timeline))
     for name, fact in facts.items():
         if isinstance(fact, ComputedFact):
             found[name] = _computed(fact, found)
@@ -79,8 +83,7 @@ def _by_table(facts: Mapping[str, AnyFact]) -> dict[str, list[RowsFact]]:
 
 
 def _interval(fact: IntervalFact, subjects: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
-    best = _between(timeline, fact.start, fact.end).sort("usubjid", "relative")
-    best = best.unique("usubjid", keep="first", maintain_order=True)
+    best = _between(timeline, fact.start, fact.end)
     frame = subjects.select("usubjid").join(best, on="usubjid", how="left", maintain_order="left")
     missing = pl.col("days").is_null()
     return frame.select(
@@ -94,23 +97,37 @@ def _interval(fact: IntervalFact, subjects: pl.DataFrame, timeline: Timeline) ->
 
 
 def _between(timeline: Timeline, start: str, end: str) -> pl.DataFrame:
-    """Return usubjid, days from `start` to `end` on each clock that has both, and the row of the end."""
+    """Return usubjid, days from `start` to `end`, and the row of the end: on the calendar where it has both,
+    else on the first clock that has.
+    """
 
     def day() -> pl.Expr:
         return pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)
 
     starts = timeline.of(start).select("usubjid", "clock", day().alias("start"))
     ends = timeline.of(end).select("usubjid", "clock", day().alias("end"), "srcdom", "srcid")
-    return starts.join(ends, on=["usubjid", "clock"]).select(
-        "usubjid",
-        (pl.col("end") - pl.col("start")).alias("days"),
-        (pl.col("clock") != CALENDAR).alias("relative"),
-        "srcdom",
-        "srcid",
+    return (
+        starts.join(ends, on=["usubjid", "clock"])
+        .with_columns((pl.col("clock") != CALENDAR).alias("relative"))
+        .sort("usubjid", "relative", "clock")
+        .unique("usubjid", keep="first", maintain_order=True)
+        .select("usubjid", (pl.col("end") - pl.col("start")).alias("days"), "srcdom", "srcid")
     )
 
 
-def _happened(fact: HappenedFact, subjects: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
+def _sending(
+    by_rule: pl.DataFrame, fact: HappenedFact, subjects: pl.DataFrame, timeline: Timeline
+) -> pl.DataFrame:
+    """Return the subjects whose centre sends the moment, by its mapping or because it has sent one."""
+    seen = subjects.join(timeline.state(fact.moment).filter("happened"), on="usubjid", how="semi")
+    home = ["studyid", "siteid"]
+    by_rows = subjects.join(seen.select(home).unique(), on=home, how="semi", nulls_equal=True)
+    return pl.concat([by_rule, by_rows.select("usubjid")])
+
+
+def _happened(
+    fact: HappenedFact, subjects: pl.DataFrame, timeline: Timeline, *, sends: pl.DataFrame
+) -> pl.DataFrame:
     """Return Y or N; within days, or before another moment, where both times are on one clock."""
     frame = subjects.select("usubjid").join(
         timeline.state(fact.moment), on="usubjid", how="left", maintain_order="left"
@@ -120,27 +137,29 @@ def _happened(fact: HappenedFact, subjects: pl.DataFrame, timeline: Timeline) ->
     frame = frame.join(
         seen.select("usubjid", "srcdom", "srcid"), on="usubjid", how="left", maintain_order="left"
     )
-    yes, open_ = pl.col("happened"), pl.lit(False)
+    yes, open_, other_waits = pl.col("happened"), pl.lit(False), pl.lit(False)
+    frame = frame.with_columns(pl.col("usubjid").is_in(sends["usubjid"].implode()).alias("sends"))
     if fact.since is not None and fact.days is not None:
-        days = _between(timeline, fact.since, fact.moment).group_by("usubjid").agg(pl.col("days").first())
+        days = _between(timeline, fact.since, fact.moment).select("usubjid", "days")
         frame = frame.join(days, on="usubjid", how="left", maintain_order="left")
         yes = pl.col("happened") & pl.col("days").is_between(*fact.days).fill_null(False)
         open_ = pl.col("happened") & pl.col("days").is_null()
     if fact.before is not None:
-        after = (
-            _between(timeline, fact.moment, fact.before)
-            .group_by("usubjid")
-            .agg(pl.col("days").first().alias("left"))
+        after = _between(timeline, fact.moment, fact.before).select("usubjid", pl.col("days").alias("left"))
+        other = timeline.state(fact.before).select(
+            "usubjid", pl.col("happened").alias("other"), pl.col("waiting").alias("other_waits")
         )
-        other = timeline.state(fact.before).select("usubjid", pl.col("happened").alias("other"))
         frame = frame.join(after, on="usubjid", how="left", maintain_order="left")
         frame = frame.join(other, on="usubjid", how="left", maintain_order="left")
-        frame = frame.with_columns(pl.col("other").fill_null(False))
+        frame = frame.with_columns(pl.col("other", "other_waits").fill_null(False))
+        other_waits = pl.col("happened") & ~pl.col("other") & pl.col("other_waits")
         yes = yes & (~pl.col("other") | (pl.col("left") >= 0).fill_null(False))
         open_ = open_ | (pl.col("happened") & pl.col("other") & pl.col("left").is_null())
     reason = (
-        pl.when(pl.col("waiting") & ~pl.col("happened"))
+        pl.when((pl.col("waiting") & ~pl.col("happened")) | other_waits)
         .then(pl.lit(WAITS))
+        .when(~pl.col("happened") & ~pl.col("sends"))
+        .then(pl.lit(NOT_COLLECTED))
         .when(open_)
         .then(pl.lit("its time against the other moment is not known"))
     )
