@@ -130,18 +130,16 @@ def period(recipe: PeriodRecipe, asked: Asked) -> Recomputed:
 
 def adverse_events(recipe: AdverseEventsRecipe, asked: Asked) -> Recomputed:
     """Return the subjects with an event of the terms and grades, each counted once."""
-    events = asked.study.tables.adae
-    who = asked.usubjid
-    events = events[events["usubjid"].isin(who)]
+    who, events = asked.usubjid, asked.study.events
+    keep = pd.Series(True, index=events.index)
     if recipe.terms:
-        events = events[events["aedecod"].isin(list(recipe.terms))]
-    grade = pd.to_numeric(events["aetoxgr"], errors="coerce")
+        keep &= events["aedecod"].isin(list(recipe.terms))
     if recipe.grade is not None:
-        events, grade = events[grade.between(*recipe.grade)], grade[grade.between(*recipe.grade)]
-    worst = events.assign(order=-grade).sort_values(["usubjid", "order", "srcid"], na_position="last")
-    one = worst.drop_duplicates("usubjid").set_index("usubjid")
+        keep &= events["grade"].between(*recipe.grade)
+    worst = events.loc[keep, ["usubjid", "grade", "srcdom", "srcid"]].drop_duplicates("usubjid")
+    one = worst.set_index("usubjid")
     hit = who.isin(one.index)
-    rows = brought(asked, event=hit, aval=who.map(one["aetoxgr"]))
+    rows = brought(asked, event=hit, aval=who.map(one["grade"]))
     for name in ("srcdom", "srcid"):
         rows[name] = who.map(one[name]).where(hit, rows[name])
     grades = "" if recipe.grade is None else f" of grade {'-'.join(map(str, sorted(set(recipe.grade))))}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, reduce
+from operator import and_, or_
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +36,16 @@ class Study:
     def subjects(self) -> pd.DataFrame:
         """Every subject of the study: rows of adsl."""
         return self.tables.adsl
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """Adverse events with their `grade` as a number, each subject's worst first."""
+        events = self.tables.adae
+        graded = events.assign(grade=pd.to_numeric(events["aetoxgr"], errors="coerce"))
+        order = graded.assign(order=-graded["grade"]).sort_values(
+            ["usubjid", "order", "srcid"], na_position="last"
+        )
+        return order.drop(columns="order").reset_index(drop=True)
 
     def met(self, condition: Condition) -> pd.Series:
         """Return whether each subject meets a condition (pandas boolean, missing where not known)."""
@@ -101,15 +113,12 @@ class Asked:
 
     def met(self, choice: Chosen) -> pd.Series:
         """Return whether each subject is chosen, in Kleene's logic: unknown is neither."""
-        whole = pd.Series(True, index=self.study.subjects.index, dtype="boolean")
-        for condition in choice.where:
-            whole &= self.study.met(condition)
+        parts = [self.study.met(condition) for condition in choice.where]
         if choice.any_of:
-            either = pd.Series(False, index=self.study.subjects.index, dtype="boolean")
-            for condition in choice.any_of:
-                either |= self.study.met(condition)
-            whole &= either
-        return self._taken(whole)
+            parts.append(reduce(or_, (self.study.met(condition) for condition in choice.any_of)))
+        if not parts:
+            return pd.Series(True, index=range(self.n), dtype="boolean")
+        return self._taken(reduce(and_, parts))
 
     def of(self, choice: Chosen) -> Asked:
         """Return the chosen among the subjects."""
