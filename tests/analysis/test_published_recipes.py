@@ -278,3 +278,11 @@ def test_storing_again_gives_the_same_rows(connection: Connection, study: Study)
 def test_every_kind_of_recipe_can_be_run() -> None:
     kinds = get_args(get_args(Recipe)[0])
     assert set(RECIPES) == set(kinds)
+
+
+def test_a_study_without_a_file_any_more_leaves_the_store(connection: Connection, study: Study) -> None:
+    whole = record(printed={"value": "10"}, recompute={"kind": "count"})
+    store_published(connection, [recompute_record(study, whole)], load_catalogue())
+    store_published(connection, [], load_catalogue())
+    for table in (PublishedEstimate, AnalysisResult, AnalysisSubject):
+        assert connection.execute(select(func.count()).select_from(table)).scalar() == 0

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from allpool.analysis.definitions.catalogue import load_catalogue
+from allpool.analysis.plans.night import analyse
 from allpool.analysis.published.forms import PublishedFile
 from allpool.analysis.published.load import load_published
 from allpool.analysis.published.page import founding_studies_page
@@ -19,6 +20,7 @@ from allpool.analysis.published.recompute import RecordResult, recompute
 from allpool.analysis.published.storing import plan_name, result_id
 from allpool.analysis.store import read_derived
 from allpool.analysis.trace import trace
+from allpool.errors import DefinitionError
 from allpool.models import AnalysisResult, AnalysisSubject, PublishedEstimate
 from allpool.models.engine import connect
 from tests.nights.conftest import ROOT, ExampleNight
@@ -144,3 +146,14 @@ def test_every_recomputed_record_stands_on_subjects(connection: Connection) -> N
 def test_the_page_calls_synthetic_synthetic() -> None:
     page = Path(ROOT / "docs" / "founding-studies.md").read_text(encoding="utf-8")
     assert "synthetic" in page.splitlines()[4]
+
+
+def test_a_plan_cannot_bear_the_name_of_published_figures(
+    example_night: ExampleNight, tmp_path: Path
+) -> None:
+    plan = tmp_path / "mine.yaml"
+    plan.write_text("plan: published_001\ntitle: Mine\nsteps: []\n", encoding="utf-8")
+    engine = connect(example_night.url)
+    with pytest.raises(DefinitionError, match="the published figures of study 001 are stored under"):
+        analyse(engine, plans=[plan], output=None, published=example_night.folder / "published")
+    engine.dispose()

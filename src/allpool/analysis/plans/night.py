@@ -17,9 +17,10 @@ from allpool.analysis.plans.plan import Plan, load_plan
 from allpool.analysis.plans.released import released
 from allpool.analysis.plans.result_files import write_results
 from allpool.analysis.plans.run import StepResult, run_step
+from allpool.analysis.published.forms import PublishedFile
 from allpool.analysis.published.load import load_published
 from allpool.analysis.published.recompute import recompute
-from allpool.analysis.published.storing import store_published
+from allpool.analysis.published.storing import plan_name, store_published
 from allpool.analysis.store import check_release, read_derived
 from allpool.config import DisclosureSection
 from allpool.errors import DefinitionError
@@ -84,6 +85,7 @@ def analyse(
     catalogue = load_catalogue()
     loaded = load_plans(plans, catalogue)
     printed = load_published(published, catalogue) if published is not None else ()
+    _refuse_shared_names(loaded, printed)
     if release is not None:
         with engine.connect() as connection:
             check_release(connection, release)
@@ -91,7 +93,7 @@ def analyse(
         derive(engine, catalogue=catalogue)
     with engine.begin() as connection:
         tables = read_derived(connection)
-        if printed:
+        if published is not None:
             store_published(connection, recompute(printed, tables, catalogue), catalogue, release=release)
             tables = read_derived(connection)
         results = [run_step(plan, step, tables, catalogue) for plan in loaded for step in plan.steps]
@@ -103,6 +105,16 @@ def analyse(
         if files:
             write_results(leaving, catalogue, release=release, folder=output)
     return [line for result in leaving if whole or result.step.headline for line in headlines(result)]
+
+
+def _refuse_shared_names(plans: Sequence[Plan], printed: Sequence[PublishedFile]) -> None:
+    kept = {plan_name(file.study): file.study for file in printed}
+    for plan in plans:
+        if plan.plan in kept:
+            raise DefinitionError(
+                f"plan '{plan.plan}' bears the name that the published figures of study {kept[plan.plan]} "
+                "are stored under; call it something else"
+            )
 
 
 def load_plans(paths: Sequence[Path], catalogue: Catalogue) -> list[Plan]:

@@ -36,7 +36,7 @@ def count(recipe: CountRecipe | ProportionRecipe, asked: Asked) -> Recomputed:
     how = "count of subjects" if isinstance(recipe, CountRecipe) else f"share of subjects, {method} interval"
     return Recomputed(
         _share(int(chosen.sum()), asked.n, method),
-        brought(asked, event=chosen, items=items),
+        brought(asked, event=chosen, items=(*items, *recipe.where)),
         how,
         asked.n,
         unknown_note(asked, met if items else None),

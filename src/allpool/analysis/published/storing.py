@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.plans.outcomes import SUBJECTS, analysis_id
 from allpool.analysis.published.estimate import SHARES, estimate_row
-from allpool.analysis.published.recipes import Recipe, TimeRecipe
+from allpool.analysis.published.recipes import CountRecipe, ProportionRecipe, Recipe, TimeRecipe
 from allpool.analysis.published.recompute import PartResult, RecordResult
 from allpool.analysis.published.subjects import EVERYBODY
 from allpool.models import AnalysisResult, AnalysisSubject, Base, PublishedEstimate
@@ -34,10 +34,12 @@ def store_published(
 ) -> int:
     """Put what is printed and what was recomputed in place of what stood there; return the records.
 
-    Rows are in the order of their keys: the same results give the same tables.
+    Rows are in the order of their keys: the same results give the same tables. What an earlier night stored
+    of a study that has no file any more goes, too.
     """
-    studies = sorted({result.study for result in results})
-    connection.execute(delete(PublishedEstimate).where(PublishedEstimate.study.in_(studies)))
+    before = connection.execute(select(PublishedEstimate.study).distinct()).scalars()
+    studies = sorted({*before, *(result.study for result in results)})
+    connection.execute(delete(PublishedEstimate))
     own = AnalysisResult.__table__
     mine = (
         own.c.plan.in_([plan_name(study) for study in studies]),
@@ -109,6 +111,12 @@ def _matter(recipe: Recipe) -> tuple[str, str]:
     """Return what a recipe is on: an endpoint and its definition, or the value that it takes."""
     if isinstance(recipe, TimeRecipe):
         return recipe.endpoint, recipe.definition
+    if isinstance(recipe, CountRecipe | ProportionRecipe):
+        for condition in recipe.numerator.where:
+            if condition.response is not None:
+                return condition.response.endpoint, condition.response.definition
+            if condition.event is not None:
+                return condition.event.endpoint, condition.event.definition
     of = getattr(recipe, "of", None)
     return (of.name if of is not None else "subjects"), "as the recipe says"
 
