@@ -143,7 +143,7 @@ def _restricted_likelihood(y: Array, v: Array) -> Array:
         square = squared - 2 * (w**3).sum(axis=1) / total + (squared / total) ** 2
         step = ((w**2 * centred**2).sum(axis=1) - (total - squared / total)) / square
         following = np.maximum(0.0, tau2[active] + step)
-        moved = np.abs(following - tau2[active]) > 1e-14 * (1 + tau2[active])
+        moved = np.abs(following - tau2[active]) > 1e-12 * (v[active].max(axis=1) + tau2[active])
         tau2[active] = following
         active = active[moved]
         if active.size == 0:

@@ -29,14 +29,14 @@ class Choice:
 def choose_interval(frame: pd.DataFrame, name: Sequence[str], *, coverage: str = "coverage") -> Choice:
     """Take the narrowest candidate that holds 94 % on average and 90 % in its worst setting.
 
-    Where none does, the candidate whose worst setting is best; the narrowest of those within a percent.
+    Where none does both, the one with the best worst setting among those that hold 94 % on average (or all).
     """
     table = summary(frame, name, coverage=coverage)
     fit = table[(table["mean"] >= ON_AVERAGE) & (table["worst"] >= AT_WORST)]
     if len(fit):
         return Choice(table, str(fit.sort_values("width")["candidate"].iloc[0]), qualified=True)
-    near = table[table["worst"] >= table["worst"].max() - 0.01]
-    return Choice(table, str(near.sort_values("width")["candidate"].iloc[0]), qualified=False)
+    near = table[table["mean"] >= ON_AVERAGE] if (table["mean"] >= ON_AVERAGE).any() else table
+    return Choice(table, str(near.sort_values("worst")["candidate"].iloc[-1]), qualified=False)
 
 
 def summary(frame: pd.DataFrame, name: Sequence[str], *, coverage: str = "coverage") -> pd.DataFrame:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.statistics import package_defaults as package
 from benchmarks.statistics.choice import (
@@ -23,11 +24,13 @@ from benchmarks.statistics.sections import EFFECT, POOLED, PREDICTION, predictio
 
 RULE = f"""
 The rule: of the intervals that hold the truth in at least {100 * ON_AVERAGE:g} % on average over the
-settings and in at least {100 * AT_WORST:g} % in the worst one, the narrowest is taken; where none does
-both, the one whose worst setting is best (the narrowest of those within a percent). Coverage is of the
-intervals given: how often a method gives none stands in the sections. Of tests, among those that nowhere
-reject a true hypothesis in more than {100 * LARGEST_SIZE:g} % (5 % and three Monte-Carlo standard
-errors), the one nearest to 5 % on average; where none is, the one with the smallest worst.
+settings and in at least {100 * AT_WORST:g} % in the worst one, the narrowest is taken. Where none does
+both, it is the one with the best worst setting among those that hold {100 * ON_AVERAGE:g} % on average
+(or among all). Coverage is of the intervals given; how often a method gives none stands in the sections.
+Of tests, among those that nowhere reject a true hypothesis in more than {100 * LARGEST_SIZE:g} % (5 %
+and three Monte-Carlo standard errors), the one nearest to 5 % on average; where none is, the one with
+the smallest worst size. The two thresholds of coverage were set before the first whole run; what to do
+where nothing meets both, after it.
 """
 
 
@@ -45,21 +48,20 @@ class Question:
         """Whether the package's default is what the rule takes."""
         return self.default == self.choice.chosen
 
+    @property
+    def holds(self) -> bool:
+        """Whether the package's default covers as the rule asks, be it the narrowest or not."""
+        row = self.choice.row(self.default)
+        return bool(row["mean"] >= ON_AVERAGE and row["worst"] >= AT_WORST)
+
     def cells(self) -> list[str]:
         """Return the row of the table."""
         chosen = (
-            self.choice.chosen if self.choice.qualified else f"{self.choice.chosen} (none meets the rule)"
+            self.choice.chosen if self.choice.qualified else f"{self.choice.chosen} (none covers as asked)"
         )
-        known = self.default in set(self.choice.candidates["candidate"])
-        return [
-            self.asks,
-            self.studies,
-            chosen,
-            _figures(self.choice, self.choice.chosen),
-            self.default,
-            _figures(self.choice, self.default) if known else "",
-            "yes" if self.follows else "no",
-        ]
+        said = "follows" if self.follows else "covers, but is wider" if self.holds else "covers too little"
+        figures = [_figures(self.choice, name) for name in (self.choice.chosen, self.default)]
+        return [self.asks, self.studies, chosen, figures[0], self.default, figures[1], said]
 
 
 def questions(folder: Path) -> Iterator[Question]:
@@ -67,23 +69,31 @@ def questions(folder: Path) -> Iterator[Question]:
     single = choose_interval(read("single_proportion", folder), ["method"])
     yield Question("one proportion", "", single, package.single_proportion())
     pooled = read("pooled_proportions", folder)
-    for k, part in pooled.groupby("k"):
-        yield Question("pooled response", str(k), choose_interval(part, POOLED), package.pooled_responses())
-    for k, part in predictions(folder).groupby("k"):
+    for studies, part in _by_studies(pooled):
+        yield Question("pooled response", studies, choose_interval(part, POOLED), package.pooled_responses())
+    for studies, part in predictions(folder).groupby("k"):
         default = f"{package.prediction()}, {package.pooled_responses()}"
         if default in set(part[list(PREDICTION)].agg(", ".join, axis=1)):  # hts needs three studies
-            yield Question("a new study's response", str(k), choose_interval(part, PREDICTION), default)
+            yield Question("a new study's response", str(studies), choose_interval(part, PREDICTION), default)
     effects = read("pooled_effects", folder)
     for measure, default in (
         ("survival", package.pooled_survival()),
         ("log hazard ratio", package.pooled_effects()),
     ):
-        for k, part in effects[effects["measure"] == measure].groupby("k"):
-            yield Question(f"pooled {measure}", str(k), choose_interval(part, EFFECT), default)
+        for studies, part in _by_studies(effects[effects["measure"] == measure]):
+            yield Question(f"pooled {measure}", studies, choose_interval(part, EFFECT), default)
     curves = read("curves", folder)
     for quantity in ("survival at 12 months", "median"):
         found = choose_interval(curves[curves["quantity"] == quantity], ["interval"])
         yield Question(f"Kaplan-Meier, {quantity}", "", found, package.curve())
+
+
+def _by_studies(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the settings of each number of studies, then all."""
+    for k, part in frame.groupby("k"):
+        yield str(k), part
+    if frame["k"].nunique() > 1:
+        yield f"{frame['k'].min()} to {frame['k'].max()}", frame
 
 
 def tests(folder: Path) -> Iterator[tuple[str, Choice]]:
@@ -127,35 +137,60 @@ def conclusion(folder: Path) -> list[str]:
                 "mean / worst / width",
                 "allpool's default",
                 "its own",
-                "follows",
+                "the default",
             ],
             [question.cells() for question in found],
         ),
         "",
-        *_words(found),
+        *_words(found, folder),
         "",
         table(["hypothesis", "test by the rule", "size, mean", "largest"], tested),
     ]
 
 
-def _words(found: list[Question]) -> list[str]:
-    bare = package.pooled_proportions(), package.pooled_effects()
-    away = [f"{q.asks}{f' of {q.studies} studies' if q.studies else ''}" for q in found if not q.follows]
-    said = (
-        f"The default is not the rule's choice for: {'; '.join(away)}."
-        if away
-        else "Every default follows the rule."
-    )
+def _words(found: list[Question], folder: Path) -> list[str]:
+    """Say in sentences what the table says, with its numbers."""
+    short: dict[str, list[str]] = {}
+    for question in found:
+        if not question.follows and not question.holds:
+            short.setdefault(question.asks, []).append(question.studies)
+    named = "; ".join(f"{asks} ({', '.join(k)})" if any(k) else asks for asks, k in short.items())
+    said = f"Defaults that cover less than the rule asks: {named or 'none'}."
+    pooled, effects = read("pooled_proportions", folder), read("pooled_effects", folder)
+    ratios = effects[effects["measure"] == "log hazard ratio"]
+    z, t = (_of(pooled, POOLED, f"glmm, ML, {test}") for test in ("z", "t"))
+    knapp = _of(pooled, POOLED, "logit, REML, hksj")
+    few = pooled[pooled["k"] == pooled["k"].min()]
     return [
         paragraph(said),
         "",
         paragraph(
-            f"""The bare functions keep metafor's defaults so that numbers can be compared with R's:
-            `pool_proportions` {bare[0]}; `random_effects` {bare[1]}. "allpool's default" for pooled
-            responses and survival is what a cohort's `pooled` and a plan's synthesis take where nothing
-            is said."""
+            f"""Pooling so few studies, the interval matters more than the scale. By the normal ("z") the
+            binomial-normal model holds {percent(z["mean"])} % on average and {percent(z["worst"])} % in
+            the worst setting, since the variance between studies cannot be told from so few; by t on k
+            - 1 it holds {percent(t["mean"])} % and {percent(t["worst"])} %. The price is width: of
+            {few["k"].min()} studies the interval is {number(_of(few, POOLED, "glmm, ML, t")["width"])}
+            wide, which is to say that these alone tell next to nothing, and the common effect beside it
+            answers another question. Hartung-Knapp (not truncated) is the narrowest that covers for log
+            hazard ratios ({percent(_of(ratios, EFFECT, "REML, hksj")["worst"])} % at worst), but not
+            for proportions ({percent(knapp["worst"])} % at worst): where studies agree by chance, as
+            when all respond, it has no width. The binomial-normal model has no estimate where all
+            respond, or none: in {percent(1 - z["least_given"])} % of replicates of the worst setting."""
+        ),
+        "",
+        paragraph(
+            f"""The bare functions keep metafor's defaults, so that numbers can be compared with R's:
+            `pool_proportions` takes {package.pooled_proportions()}; `random_effects` takes
+            {package.pooled_effects()}. The default for pooled responses and pooled survival is what a
+            cohort's `pooled` and a plan's synthesis take where nothing is said. One proportion is given
+            by Clopper and Pearson: wider than the rule's choice, it never holds the truth in less than
+            95 %, and it is what most of the studies print."""
         ),
     ]
+
+
+def _of(frame: pd.DataFrame, name: Sequence[str], candidate: str) -> pd.Series:
+    return choose_interval(frame, name).row(candidate)
 
 
 def _figures(choice: Choice, candidate: str) -> str:

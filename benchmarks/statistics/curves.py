@@ -60,9 +60,12 @@ def measure(setting: Setting, rng: np.random.Generator, replicates: int) -> list
 
 
 def _at_horizon(curve: KaplanMeier) -> tuple[float, float]:
-    """Return the interval at twelve months; none where nobody is at risk any more."""
+    """Return the interval at twelve months; none where nobody is at risk any more, or nobody has died yet.
+
+    Before the first death R's intervals, and so the package's, are the point 1 or nan: no statement.
+    """
     point = curve.at(HORIZON).iloc[0]
-    if point["at_risk"] == 0:
+    if point["at_risk"] == 0 or point["survival"] == 1:
         return NAN
     return float(point["lower"]), float(point["upper"])
 
