@@ -33,8 +33,9 @@ class RowsFact(Fact):
 
     `any` is Y or N, `count` the number of rows, `distinct` the number of different values of `of`; the others
     give `of` of the row that they choose: by date (`first`, `last`) or by size (`least`, `most`). Where a
-    subject has no such row, `any` is N and `count` 0 only if its centre sends such rows at all (its mapping
-    has a rule for them); otherwise, and for the others, the fact is unknown.
+    subject has no such row, `any` is N and `count` 0 only if its centre sends such rows, and the columns of
+    `where` and `of`, at all (its mapping has a rule for them); otherwise, and for the others, the fact is
+    unknown.
     """
 
     kind: Literal["rows"]
@@ -53,6 +54,11 @@ class RowsFact(Fact):
     below: float | None = None
     """Bounds on `of`: a row outside, or without a number, does not count."""
     take: Literal["any", "count", "distinct", "first", "last", "least", "most"]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a centre must send for the absence of such rows to say anything."""
+        return (*self.where, *(() if self.of == VALUE else (self.of,)))
 
     @model_validator(mode="after")
     def _whole(self) -> RowsFact:

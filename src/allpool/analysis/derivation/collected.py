@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection
@@ -14,7 +16,9 @@ EVERY_CENTRE = ""
 
 
 def read_collected(connection: Connection) -> pl.DataFrame:
-    """Return studyid, siteid, record: the records that the mapping of a centre's feed has a rule for.
+    """Return studyid, siteid, record, column: what the mapping of a centre's feed has a rule for.
+
+    A column is one that a rule of the record fills, by the name of its element: `performed` for its date.
 
     `siteid` is empty where one feed brings every centre of its study. A feed that names no study brings those
     of the subjects that came with it.
@@ -26,25 +30,51 @@ def read_collected(connection: Connection) -> pl.DataFrame:
         .with_columns(pl.coalesce("study", "brought").alias("study"))
         .filter(pl.col("study").is_not_null())
     )
-    rules = read(connection, "mapping_rule", ["feed", "record"]).unique()
+    rules = read(connection, "mapping_rule", ["feed", "record", "columns"])
+    filled = [list(_object(columns)) for columns in rules["columns"]]
+    rules = (
+        rules.with_columns(pl.Series("column", filled, dtype=pl.List(pl.String)))
+        .explode("column")
+        .select("feed", "record", "column")
+        .unique()
+    )
     return (
         rules.join(feeds, left_on="feed", right_on="id")
         .select(
             pl.col("study").alias("studyid"),
             pl.col("centre").fill_null(EVERY_CENTRE).alias("siteid"),
             "record",
+            "column",
         )
         .unique()
-        .sort("studyid", "siteid", "record")
+        .sort("studyid", "siteid", "record", "column")
     )
 
 
 def collecting(
-    subjects: pl.DataFrame, collected: pl.DataFrame, elements: Iterable[str], dictionary: Dictionary
+    subjects: pl.DataFrame,
+    collected: pl.DataFrame,
+    elements: Iterable[str],
+    dictionary: Dictionary,
+    *,
+    column: str | None = None,
 ) -> pl.DataFrame:
-    """Return the usubjid of `subjects` (usubjid, studyid, siteid) whose centre sends any of `elements`."""
+    """Return the usubjid of `subjects` (usubjid, studyid, siteid) whose centre sends any of `elements`.
+
+    With `column`, only where a rule fills that column of the table too.
+    """
     records = sorted({name for element in elements for name in (element, dictionary[element].record)})
     sent = collected.filter(pl.col("record").is_in(records))
+    if column is not None:
+        # a rule names the element (`value_quantity`), the table has a column for each of its parts
+        part_of = pl.lit(column).str.starts_with(pl.concat_str(pl.col("column"), pl.lit("_")))
+        sent = sent.filter((pl.col("column") == column) | part_of)
     whole = subjects.join(sent.filter(pl.col("siteid") == EVERY_CENTRE), on="studyid", how="semi")
     one = subjects.join(sent, on=["studyid", "siteid"], how="semi")
     return pl.concat([whole.select("usubjid"), one.select("usubjid")]).unique()
+
+
+def _object(columns: Any) -> dict[str, Any]:
+    """Return a JSON column as an object; SQLite hands it over as text."""
+    found: dict[str, Any] = json.loads(columns) if isinstance(columns, str) else columns
+    return found

@@ -47,6 +47,9 @@ def derive_facts(
         for asked in own:
             waiting = waiting_for(entries, (asked.element,), dictionary)
             sends = collecting(subjects, collected, [asked.element], dictionary)
+            for column in asked.columns:
+                filled = collecting(subjects, collected, [asked.element], dictionary, column=column)
+                sends = sends.join(filled, on="usubjid", how="semi")
             found[asked.fact] = from_rows(rows, asked, subjects, timeline, waiting=waiting, sends=sends)
     for name, fact in facts.items():
         if isinstance(fact, IntervalFact):
