@@ -1,4 +1,8 @@
-"""The page of the founding studies: every printed figure beside its recomputation, as Markdown."""
+"""The page of the founding studies: every printed figure beside its recomputation, as Markdown.
+
+It leaves the house. Of real patients it says whether a figure agrees, which tells no more than the paper
+does, and under which definition; a figure that differs and the counts behind a test stay inside.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from allpool.analysis.published.forms import PublishedFile
 from allpool.analysis.published.recompute import RecordResult
 from allpool.analysis.published.wording import (
     corrected_line,
+    definition_line,
     method_line,
     printed_line,
     recomputed_line,
@@ -34,6 +39,9 @@ SHORT: Final[Mapping[str, str]] = {
     "differs": "differs",
     "no_data": "no data",
 }
+
+
+WITHHELD: Final = "withheld: it would tell of real patients what the paper does not"
 
 
 def founding_studies_page(files: Sequence[PublishedFile], results: Sequence[RecordResult]) -> str:
@@ -97,10 +105,10 @@ def _row(result: RecordResult) -> tuple[str, ...]:
     printed, corrected = printed_line(result), corrected_line(result)
     if corrected:
         printed = f"{printed}; must be {corrected}"
-    agreement = SHORT[result.agreement]
+    agreement, inside = SHORT[result.agreement], result.synthetic or result.agreement == "no_data"
     if record.flags:
         agreement += f" ({', '.join(record.flags)})"
-    how = [method_line(result)]
+    how = [method_line(result) if inside else definition_line(result)]
     if record.differs:
         how.append(f"**{record.differs}**")
     at = f" at {record.at} {record.unit}s" if record.at else ""
@@ -108,7 +116,7 @@ def _row(result: RecordResult) -> tuple[str, ...]:
         f"`{record.record}`",
         record.population,
         f"{printed}{at}",
-        recomputed_line(result),
+        recomputed_line(result) if inside or result.agreement != "differs" else WITHHELD,
         agreement,
         "; ".join(part for part in how if part),
     )

@@ -65,6 +65,18 @@ def method_line(result: RecordResult) -> str:
     return "; ".join((*methods, *notes))
 
 
+def definition_line(result: RecordResult) -> str:
+    """Return what was asked and of whom, without any number that the answer brought."""
+    texts = dict.fromkeys(
+        text
+        for part in result.parts
+        for recipe in (part.part.recompute,)
+        for text in (recipe.kind.replace("_", " "), *recipe_phrases(recipe), recipe.note)
+        if text
+    )
+    return "; ".join(texts)
+
+
 def _how(part: PartResult, result: Recomputed) -> str:
     """Return the method, with the P that a bare verdict rests on."""
     p = result.figures.get("p")
