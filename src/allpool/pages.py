@@ -8,6 +8,7 @@ from pathlib import Path
 
 from allpool.analysis.definitions.catalogue import load_catalogue
 from allpool.analysis.definitions.page import endpoints_page
+from allpool.analysis.plans.page import steps_page
 from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.pages import dictionary_page, terminology_page
 from allpool.mappings.terminology import load_terminology
@@ -21,6 +22,7 @@ def pages() -> dict[str, str]:
         "dictionary.md": dictionary_page(load_dictionary()),
         "code-tables.md": terminology_page(load_terminology()),
         "endpoints.md": endpoints_page(load_catalogue()),
+        "steps.md": steps_page(),
     }
 
 

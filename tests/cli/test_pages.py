@@ -16,7 +16,7 @@ from allpool.mappings.dictionary import load_dictionary
 
 ROOT = Path(__file__).resolve().parents[2]
 READERS = ROOT / "src" / "allpool" / "etl" / "readers"
-GENERATED = ("tables.md", "dictionary.md", "code-tables.md", "endpoints.md")
+GENERATED = ("tables.md", "dictionary.md", "code-tables.md", "endpoints.md", "steps.md")
 PAGES = [ROOT / "README.md", *(path for path in (ROOT / "docs").glob("*.md") if path.name not in GENERATED)]
 QUALITY = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8")
 TABLE_CELLS = set(re.findall(r"`([a-z_]+)`", QUALITY))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from allpool.analysis.cohorts.cohort import OWN
 from allpool.analysis.cohorts.flow import described
+from allpool.analysis.cohorts.poolability import load_poolability
+from allpool.analysis.cohorts.samples import grouping_of
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.forms import Name, TimeDefinition
 from allpool.analysis.plans.steps import Step
 from allpool.analysis.plans.steps.base import EndpointStep
-from allpool.errors import DefinitionError
+from allpool.errors import AnalysisError, DefinitionError
 from allpool.mappings.dictionary import Frozen
 from allpool.mappings.positions import Document, read_yaml
 
@@ -28,6 +31,8 @@ class Trap(Frozen):
 
 class Plan(Frozen):
     """One plan: steps in order, times in one unit."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     plan: Name
     title: str
@@ -60,39 +65,57 @@ def load_plan(path: Path, catalogue: Catalogue) -> Plan:
 
 
 def _check(document: Document, index: int, step: Step, catalogue: Catalogue) -> None:
-    def place(field: str) -> tuple[str | int, ...]:
-        return ("steps", index, field)
+    for number, condition in enumerate(step.where):
+        catalogue.check_condition(document, ("steps", index, "where", number), condition)
+    for field, exists in _named(step, catalogue):
+        try:
+            exists()
+        except (AnalysisError, DefinitionError) as error:
+            document.fail(error.message, ("steps", index, field), DefinitionError)
+    if isinstance(step, EndpointStep):
+        _check_endpoint(document, index, step, catalogue)
 
-    try:
-        field = "population"
-        catalogue.population(step.population)
-        for named, name in step.facts_named():
-            field = named
-            catalogue.fact(name)
-        if not isinstance(step, EndpointStep):
-            return
-        field = "endpoint"
-        endpoint = catalogue.endpoint(step.endpoint)
-        field = "definition"
-        if step.definition == OWN:
-            return
-        definition = catalogue.definition(step.endpoint, step.definition)
-    except DefinitionError as error:
-        document.fail(error.message, place(field), DefinitionError)
-    strangers = sorted(set(step.studies) - set(definition.studies)) if definition.studies else []
+
+def _named(step: Step, catalogue: Catalogue) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield the field of each name in a step, and what raises where there is nothing of that name."""
+    yield "population", partial(catalogue.population, step.population)
+    for field, fact in step.facts_named():
+        yield field, partial(catalogue.fact, fact)
+    for field, grouping in step.groupings_named():
+        yield field, partial(grouping_of, grouping, catalogue)
+    for field, endpoint, definition in step.endpoints_named():
+        yield field, partial(catalogue.definition, endpoint, definition)
+    if step.outcome is not None:
+        yield "outcome", partial(load_poolability().outcome, step.outcome)
+    if isinstance(step, EndpointStep):
+        yield "endpoint", partial(catalogue.endpoint, step.endpoint)
+        if step.definition != OWN:
+            yield "definition", partial(catalogue.definition, step.endpoint, step.definition)
+
+
+def _check_endpoint(document: Document, index: int, step: EndpointStep, catalogue: Catalogue) -> None:
+    endpoint, estimator = catalogue.endpoint(step.endpoint), getattr(step, "estimator", "")
+    if endpoint.kind != step.wanted:
+        kind = {"response": "a response", "time-to-event": "a time to an event"}[endpoint.kind]
+        more = "; say `at` which time" if estimator == "synthesis" and step.wanted == "response" else ""
+        document.fail(
+            f"{step.endpoint} is {kind}, which {estimator} does not take here{more}",
+            ("steps", index, "estimator"),
+            DefinitionError,
+        )
+    if step.by is not None and not step.grouped:
+        document.fail(
+            f"{estimator} answers for all subjects together and takes no `by`",
+            ("steps", index, "by"),
+            DefinitionError,
+        )
+    meant = () if step.definition == OWN else catalogue.definition(step.endpoint, step.definition).studies
+    strangers = sorted(set(step.studies) - set(meant)) if meant else []
     if strangers:
         document.fail(
             f"definition {step.definition} of {step.endpoint} is meant for study "
-            f"{', '.join(definition.studies)}, not for {', '.join(strangers)}",
-            place("studies"),
-            DefinitionError,
-        )
-    if endpoint.kind != step.wanted:
-        kind = {"response": "a response", "time-to-event": "a time to an event"}[endpoint.kind]
-        more = "; say `at` which time" if step.estimator == "synthesis" and step.wanted == "response" else ""
-        document.fail(
-            f"{step.endpoint} is {kind}, which {step.estimator} does not take here{more}",
-            place("estimator"),
+            f"{', '.join(meant)}, not for {', '.join(strangers)}",
+            ("steps", index, "studies"),
             DefinitionError,
         )
 

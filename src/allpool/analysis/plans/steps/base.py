@@ -8,7 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import pandas as pd
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.membership import UNKNOWN
@@ -82,6 +82,8 @@ class Answer:
 class StepBase(Frozen):
     """What every step says: the question, in whom, and of what."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: Name
     question: str
     population: Name
@@ -108,6 +110,14 @@ class StepBase(Frozen):
         """Return (field, fact) of the facts that the step is about."""
         return []
 
+    def endpoints_named(self) -> list[tuple[str, str, str]]:
+        """Return (field, endpoint, definition) of the endpoints beside the one that the step is about."""
+        return []
+
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """Return (field, name or grouping) of what subjects are told apart by."""
+        return []
+
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Answer over a cohort; times in `unit`. Raises `AnalysisError` where the data do not allow it."""
         raise NotImplementedError
@@ -126,6 +136,15 @@ class EndpointStep(StepBase):
     def wanted(self) -> str:
         """The kind of endpoint that the step takes."""
         return "response"
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the step answers per group, and so takes `by`."""
+        return True
+
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """What the groups are by."""
+        return [] if self.by is None else [("by", self.by)]
 
     @property
     def matter(self) -> tuple[str, str]:
@@ -162,12 +181,36 @@ def column_of(
     return frame["usubjid"].map(groups.of)
 
 
+def stratum(
+    name: str | None, sample: Sample, cohort: Cohort, *, override: bool
+) -> tuple[pd.DataFrame, pd.Series | None, str | None]:
+    """Return the rows of whose stratum is known, their strata, and what must be printed of it."""
+    if name is None:
+        return sample.frame, None, None
+    strata = column_of(name, sample.frame, cohort, override=override)
+    known = strata != UNKNOWN
+    if not known.any():
+        raise AnalysisError(f"too little data: of nobody is {name} known, which are the strata")
+    lost = f"{int((~known).sum())} left out: {name} unknown" if not known.all() else None
+    return sample.frame[known], strata[known], joined(f"stratified by {name}", lost)
+
+
+def pooled_groups(step: StepBase, sample: Sample) -> str | None:
+    """Return what `pooled_studies` does of the studies that share a group with another one."""
+    of_groups = [set(frame["studyid"]) for _, frame in sample.groups()]
+    return _judged(step, set().union(*(studies for studies in of_groups if len(studies) > 1)))
+
+
 def pooled_studies(step: StepBase, sample: Sample) -> str | None:
     """Return what must be printed where several studies share one estimate.
 
     Raises `AnalysisError` where the poolability matrix forbids it for the step's `outcome`.
     """
-    studies = sorted(set(sample.frame["studyid"]))
+    return _judged(step, set(sample.frame["studyid"]))
+
+
+def _judged(step: StepBase, together: set[str]) -> str | None:
+    studies = sorted(together)
     if step.outcome is None or len(studies) < 2:
         return None
     return joined(*check(step.outcome, studies).require(override=step.override))
