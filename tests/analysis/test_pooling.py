@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allpool.analysis.cohorts.evidence import PublishedEstimate, read_published, select
-from allpool.analysis.cohorts.overlap import comparable, overlap_note, suspected
+from allpool.analysis.cohorts.overlap import comparable, distinct_patients, expected_by_chance, suspected
 from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
 from allpool.analysis.cohorts.samples import Sample
 from allpool.analysis.meta import pool_proportions, random_effects
@@ -297,10 +297,6 @@ def test_patients_alike_in_two_studies_are_suspected_once() -> None:
     )
     found = suspected(adsl)
     assert found[["usubjid", "other_usubjid"]].to_numpy().tolist() == [["a", "b"], ["b", "g"]]
-    note = overlap_note(adsl)
-    assert note is not None
-    assert "2 pairs of patients (studies 001 and 003)" in note
-    assert not any(name in note for name in ("usubjid", "2022", "34"))
     assert comparable(adsl).set_index("studyid")["compared"].to_dict() == {"001": 2, "002": 1, "003": 3}
 
 
@@ -309,7 +305,50 @@ def test_a_token_is_enough() -> None:
         ("a", "001", "female", 34.0, "2022-03-01", None), ("b", "003", "female", 60.0, "2023-03-01", None)
     ).assign(linkage_token=["t1", "t1"])
     assert suspected(adsl)["alike_in"].tolist() == ["pseudonymous token"]
-    assert overlap_note(subjects(("a", "001", "female", 34.0, "2022-03-01", None))) is None
+    with pytest.raises(AnalysisError, match="pseudonymous token"):
+        distinct_patients(adsl)
+    [note] = distinct_patients(adsl, override="the centres say twins")
+    assert "the centres say twins" in note
+    assert distinct_patients(subjects(("a", "001", "female", 34.0, "2022-03-01", None))) == ()
+
+
+def random_patients(n: int, *, days: int, seed: int) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "usubjid": [f"p{i:05}" for i in range(n)],
+            "studyid": draw.choice(["001", "002"], n),
+            "siteid": "north",
+            "sex": draw.choice(["female", "male"], n),
+            "age": draw.integers(20, 70, n).astype(float),
+            "trtsdt": [dt.date(2020, 1, 1) + dt.timedelta(days=int(d)) for d in draw.integers(0, days, n)],
+            "disease_status": draw.choice(["rr_overt", "cr_mrd_pos", None], n),
+        }
+    )
+
+
+def test_chance_is_told_from_overlap() -> None:
+    strangers = random_patients(1500, days=1000, seed=1)
+    found, expected = len(suspected(strangers)), expected_by_chance(strangers)
+    assert abs(found - expected) < 4 * np.sqrt(expected)
+    [note] = distinct_patients(strangers)
+    assert f"{found} pairs" in note
+    twice = strangers.head(40).assign(studyid="003", usubjid=lambda own: "q" + own["usubjid"])
+    with pytest.raises(AnalysisError, match="They may be counted twice"):
+        distinct_patients(pd.concat([strangers, twice], ignore_index=True))
+
+
+def test_a_message_on_overlap_names_nobody() -> None:
+    adsl = subjects(
+        ("a", "001", "female", 34.0, "2022-03-01", "rr_overt"),
+        ("b", "003", "female", 34.6, "2022-03-01", "rr_overt"),
+        ("c", "003", "male", 61.0, "2020-07-15", "rr_overt"),
+        ("d", "001", "male", 25.0, "2024-02-11", "rr_overt"),
+    )
+    with pytest.raises(AnalysisError) as stopped:
+        distinct_patients(adsl)
+    assert "1 pair of patients (studies 001 and 003)" in str(stopped.value)
+    assert not any(name in str(stopped.value) for name in ("usubjid", "2022", "34"))
 
 
 def test_the_forest_shows_level_and_both_pooled_rows() -> None:

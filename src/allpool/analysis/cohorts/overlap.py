@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import poisson
+
+from allpool.errors import AnalysisError
 
 COLUMNS = ["usubjid", "studyid", "siteid", "other_usubjid", "other_studyid", "other_siteid", "alike_in"]
 TOKEN = "linkage_token"  # noqa: S105 - the name of a column
 SAME_AGE = 1.0
 """Years: ages are in whole years, and a centre may round where another cuts off."""
+WINDOW = 45.0
+"""Days within which first doses are as likely on one day as on another."""
+UNLIKELY = 0.01
+"""With more alike pairs than chance makes in one of a hundred consortia, somebody is counted twice."""
 
 
 def suspected(adsl: pd.DataFrame) -> pd.DataFrame:
@@ -23,8 +32,7 @@ def suspected(adsl: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         usubjid, studyid, siteid, other_usubjid, other_studyid, other_siteid, alike_in; a pair stands once.
     """
-    known = adsl[adsl["sex"].notna() & adsl["trtsdt"].notna() & adsl["age"].notna()]
-    pairs = _apart(known, ["sex", "trtsdt"])
+    pairs = _apart(_comparable(adsl), ["sex", "trtsdt"])
     statuses = pairs[["disease_status", "other_disease_status"]].replace("unknown", None)
     alike = statuses.isna().any(axis=1) | (statuses.iloc[:, 0] == statuses.iloc[:, 1])
     near = (pairs["age"].astype(float) - pairs["other_age"].astype(float)).abs() <= SAME_AGE
@@ -48,18 +56,73 @@ def comparable(adsl: pd.DataFrame) -> pd.DataFrame:
     return counts.set_axis(["subjects", "compared"], axis=1).reset_index()
 
 
-def overlap_note(adsl: pd.DataFrame) -> str | None:
-    """Return the warning to print beside a synthesis of these subjects; None where nothing is suspected."""
+def expected_by_chance(adsl: pd.DataFrame) -> float:
+    """Return how many pairs of different people chance alone makes alike (without tokens).
+
+    The number of pairs of different studies or centres, times the shares of such pairs that agree in sex, age
+    and disease status, and in the day of the first dose: the share within 45 days over the 91 days of that.
+    """
+    known = _comparable(adsl)
+    n = len(known)
+    groups = known.groupby(["studyid", "siteid"], dropna=False).size().to_numpy()
+    pairs = (n**2 - float((groups**2).sum())) / 2
+    if pairs == 0:
+        return 0.0
+    days = pd.to_datetime(known["trtsdt"]).to_numpy().astype("datetime64[D]").astype(np.int64)
+    sexes = known["sex"].value_counts().to_numpy()
+    status = known["disease_status"].replace("unknown", None)
+    told = status.value_counts().to_numpy() / n
+    untold = float(status.isna().mean())
+    return float(
+        pairs
+        * ((sexes / n) ** 2).sum()
+        * _near(known["age"].to_numpy(dtype=float), SAME_AGE)
+        * (_near(days.astype(float), WINDOW) / (2 * WINDOW + 1))
+        * ((told**2).sum() + 1 - (1 - untold) ** 2)
+    )
+
+
+def distinct_patients(adsl: pd.DataFrame, *, override: str | None = None) -> tuple[str, ...]:
+    """Return what must be printed where these subjects stand in one estimate.
+
+    Raises `AnalysisError` where a token says that two are one person, or where more pairs are alike than
+    chance explains (a Poisson P below 0.01), unless `override` gives the reason to go on.
+    """
     found = suspected(adsl)
     if found.empty:
-        return None
+        return ()
+    told = found["alike_in"] == "pseudonymous token"
+    expected = expected_by_chance(adsl)
     both = zip(found["studyid"].astype(str), found["other_studyid"].astype(str), strict=True)
     where = "; ".join(sorted({" and ".join(sorted({first, other})) for first, other in both}))
     pairs = "1 pair" if len(found) == 1 else f"{len(found)} pairs"
-    return (
-        f"suspected overlap: {pairs} of patients (studies {where}) are alike in {found['alike_in'].iloc[0]} "
-        "and may be counted twice; ask the centres, and see the synthesis without each of these studies"
+    note = (
+        f"suspected overlap: {pairs} of patients (studies {where}) are alike in {found['alike_in'].iloc[0]}; "
+        f"chance alone makes some {expected:.2g} so"
     )
+    unlikely = float(poisson.sf(int((~told).sum()) - 1, expected)) < UNLIKELY if (~told).any() else False
+    if not (told.any() or unlikely):
+        return (note,)
+    if override:
+        return (f"{note}; counted as different people against this advice. The reason given: {override}",)
+    raise AnalysisError(
+        f"{note}. They may be counted twice: ask the centres, leave one of the studies out with the reason "
+        "(`excludes`), or give `override` with the reason to count them as different people"
+    )
+
+
+def _near(values: NDArray[np.float64], within: float) -> float:
+    """Return the share of ordered pairs of different entries that lie within a distance of each other."""
+    ordered = np.sort(values)
+    if ordered.size < 2:
+        return 0.0
+    reach = np.searchsorted(ordered, ordered + within, side="right")
+    back = np.searchsorted(ordered, ordered - within, side="left")
+    return float((reach - back - 1).sum()) / (ordered.size * (ordered.size - 1))
+
+
+def _comparable(adsl: pd.DataFrame) -> pd.DataFrame:
+    return adsl[adsl["sex"].notna() & adsl["trtsdt"].notna() & adsl["age"].notna()]
 
 
 def _apart(subjects: pd.DataFrame, alike_in: list[str]) -> pd.DataFrame:

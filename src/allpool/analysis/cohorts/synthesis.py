@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from allpool.analysis.cohorts.evidence import PATIENT_LEVEL, PUBLISHED, Evidence, PublishedEstimate, select
 from allpool.analysis.cohorts.membership import members
 from allpool.analysis.cohorts.mixtures import same_denominator
-from allpool.analysis.cohorts.overlap import overlap_note
+from allpool.analysis.cohorts.overlap import distinct_patients
 from allpool.analysis.cohorts.poolability import check, published_enough
 from allpool.analysis.cohorts.pooled import PooledStudies
 from allpool.analysis.cohorts.pooling import LEAST_AT_RISK, pool_responses, pool_survival
@@ -94,8 +94,7 @@ def synthesis(
         ),
     ]
     behind = cohort.subjects[cohort.subjects["usubjid"].isin(sample.frame["usubjid"])]
-    if note := overlap_note(behind):
-        notes.append(note)
+    notes += distinct_patients(behind, override=override)
     title = cohort.title(endpoint, definition)
     if when is None:
         pooled = pool_responses(
