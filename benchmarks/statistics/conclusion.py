@@ -161,6 +161,10 @@ def _words(found: list[Question], folder: Path) -> list[str]:
     z, t = (_of(pooled, POOLED, f"glmm, ML, {test}") for test in ("z", "t"))
     knapp = _of(pooled, POOLED, "logit, REML, hksj")
     few = pooled[pooled["k"] == pooled["k"].min()]
+    single = _of(read("single_proportion", folder), ["method"], package.single_proportion())
+    by_t = choose_interval(pooled[pooled["interval"] == "t"], POOLED).candidates
+    enough = by_t[(by_t["mean"] >= ON_AVERAGE) & (by_t["worst"] >= AT_WORST)].sort_values("width")
+    scales = "; ".join(f"{row.candidate} {number(row.width)}" for row in enough.itertuples())
     return [
         paragraph(said),
         "",
@@ -179,12 +183,18 @@ def _words(found: list[Question], folder: Path) -> list[str]:
         ),
         "",
         paragraph(
+            f"""Scales that cover as asked by t, with their mean widths: {scales}. Differences among them
+            are small beside those between z and t; the Freeman-Tukey scale has no inverse that fits
+            studies of different size."""
+        ),
+        "",
+        paragraph(
             f"""The bare functions keep metafor's defaults, so that numbers can be compared with R's:
             `pool_proportions` takes {package.pooled_proportions()}; `random_effects` takes
             {package.pooled_effects()}. The default for pooled responses and pooled survival is what a
             cohort's `pooled` and a plan's synthesis take where nothing is said. One proportion is given
-            by Clopper and Pearson: wider than the rule's choice, it never holds the truth in less than
-            95 %, and it is what most of the studies print."""
+            by Clopper and Pearson, wider than the rule's choice: exact by construction, it nowhere
+            covers less than {percent(single["worst"])} % here."""
         ),
     ]
 
