@@ -213,7 +213,10 @@ class Cohort:
     def definitions_of(self, endpoint: str) -> dict[str, str]:
         """Return study -> its own definition of an endpoint, or the common one where it has none."""
         definitions = self.catalogue.endpoint(endpoint).definitions
-        own = {study: name for name, definition in definitions.items() for study in definition.studies}
+        own: dict[str, str] = {}
+        for name, definition in definitions.items():
+            for study in definition.studies:  # of several the first, which is the one that the study reports
+                own.setdefault(study, name)
         return {study: own.get(study, "common") for study in sorted(set(self.subjects["studyid"]))}
 
     def without(self, studies: Iterable[str]) -> Cohort:

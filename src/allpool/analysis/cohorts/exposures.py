@@ -48,11 +48,7 @@ def _of_event(cohort: Cohort, sample: Sample, event: Event, *, origin: str) -> p
     rows = cohort.tables.times(event.endpoint, event.definition)
     rows = rows[rows["usubjid"].isin(sample.frame["usubjid"])]
     untold = rows.loc[rows["cnsr"].isna(), "evntdesc"]
-    if len(untold):
-        raise AnalysisError(
-            f"of {len(untold)} subjects it cannot be told when {event.endpoint} came ({untold.iloc[0]}); "
-            "leave them out by a condition on the step, `event: {endpoint: ..., known: true}`"
-        )
+    _all_told(sample, rows, untold, what=f"when {event.endpoint} came", kind="event")
     return rows[rows["cnsr"] == 0].set_index("usubjid")["aval"]
 
 
@@ -67,8 +63,21 @@ def _of_response(cohort: Cohort, sample: Sample, response: Response, *, origin: 
         )
     rows = cohort.tables.answers(response.endpoint, response.definition)
     rows = rows[rows["usubjid"].isin(sample.frame["usubjid"])]
+    untold = rows.loc[rows["avalc"].isna(), "reason"]
+    _all_told(sample, rows, untold, what=f"whether {response.endpoint} was reached", kind="response")
     yes = rows[rows["avalc"] == "Y"]
     if yes["ady"].isna().any():
         count = int(yes["ady"].isna().sum())
         raise AnalysisError(f"of {count} subjects the day of {response.endpoint} is not known")
     return yes.set_index("usubjid")["ady"].clip(lower=0)
+
+
+def _all_told(sample: Sample, rows: pd.DataFrame, untold: pd.Series, *, what: str, kind: str) -> None:
+    """Check that of each subject of the sample it is told; who is silent was not simply never exposed."""
+    absent = len(sample.frame) - len(rows)
+    reasons = [str(reason) for reason in untold] + ["the definition is not meant for this study"] * absent
+    if reasons:
+        raise AnalysisError(
+            f"of {len(reasons)} subjects it cannot be told {what} ({reasons[0]}); leave them out by a "
+            f"condition on the step, `{kind}: {{endpoint: ..., definition: ...}}` with `known: true`"
+        )

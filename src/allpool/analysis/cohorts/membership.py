@@ -11,6 +11,7 @@ import pandas as pd
 
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.conditions import Condition, Population
+from allpool.analysis.definitions.subject_facts import AnyFact
 from allpool.errors import AnalysisError, DefinitionError
 
 UNKNOWN = "unknown"
@@ -53,11 +54,16 @@ class DerivedTables:
     def _adtte(self) -> dict[str, pd.DataFrame]:
         return {str(endpoint): rows for endpoint, rows in self.adtte.groupby("paramcd", sort=True)}
 
-    def fact(self, name: str) -> pd.Series:
-        """Return a fact by usubjid; `AnalysisError` where the store was derived without it."""
-        if name not in self.facts:
-            raise AnalysisError(f"the store has no fact '{name}'; run a night to derive it")
-        return self.facts[name]
+    def fact(self, asked: AnyFact) -> pd.Series:
+        """Return a fact by usubjid, empty where no subject is of a study that it is read for.
+
+        `AnalysisError` where the store was derived without it.
+        """
+        if asked.fact in self.facts:
+            return self.facts[asked.fact]
+        if not asked.studies or set(asked.studies) & set(self.adsl["studyid"]):
+            raise AnalysisError(f"the store has no fact '{asked.fact}'; run a night to derive it")
+        return pd.Series(dtype=object)
 
 
 def _under(rows: pd.DataFrame, definition: str | None) -> pd.DataFrame:
@@ -122,7 +128,7 @@ def values_of(
     if condition.element is not None:
         return baseline_values(subjects, condition.element)
     if condition.fact is not None:
-        return subjects["usubjid"].map(tables.fact(condition.fact)).astype(object)
+        return subjects["usubjid"].map(tables.fact(catalogue.fact(condition.fact))).astype(object)
     if condition.response is not None:
         asked = condition.response
         rows = tables.answers(asked.endpoint, asked.definition)
@@ -153,4 +159,7 @@ def _either(rows: pd.DataFrame) -> pd.Series:
 
 
 def _word(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return a value as conditions name it: true and false, and a whole number without its point."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

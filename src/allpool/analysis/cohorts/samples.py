@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,17 @@ from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
 from allpool.errors import AnalysisError
 from allpool.mappings.dictionary import Frozen
+from allpool.models import Adsl
 
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.membership import DerivedTables
 
 CAUSES = {0: 1, 1: 0, 2: 2}
 """Cause of adtte's cnsr: the event, censored, a competing event."""
+BELOW = "below "
+"""What the lowest group of a cut number begins with."""
+AFTER_TIME_ZERO = ("dthfl",)
+"""Columns of adsl that are known only after time zero."""
 ALIASES = {"study": "studyid", "centre": "siteid"}
 
 
@@ -82,9 +88,10 @@ class Sample:
     left_out: pd.DataFrame
 
     def groups(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Yield each group's name and rows, in the order of names; the one group of no grouping is `all`."""
-        for group, frame in self.frame.groupby("group", sort=True):
-            yield str(group), frame
+        """Yield each group's name and rows, numbers by size, then names; the one of no grouping is `all`."""
+        found = {str(group): frame for group, frame in self.frame.groupby("group", sort=True)}
+        for group in sorted(found, key=_place):
+            yield group, found[group]
 
     @property
     def delayed(self) -> bool:
@@ -115,6 +122,16 @@ class Sample:
         return f"{sum(reasons.values())} left out: " + "; ".join(parts)
 
 
+def _place(group: str) -> tuple[float, str]:
+    """Return where a group stands: what `_cut` names and numbers by size, before names."""
+    if group.startswith(BELOW):
+        return -inf, group
+    try:
+        return float(group.split(" ", 1)[0]), group
+    except ValueError:
+        return inf, group
+
+
 def punctual(sample: Sample, what: str) -> Sample:
     """Return the sample; `AnalysisError` where somebody entered late, which `what` has no room for."""
     if sample.delayed:
@@ -131,41 +148,59 @@ def grouped(
     """Return the group of each subject; `AnalysisError` where `by` names nothing that subjects differ in."""
     if by is None:
         return Groups("", pd.Series("all", index=subjects["usubjid"]))
-    if not isinstance(by, str | Grouping):
-        raise AnalysisError('group by a name, or by a Grouping such as Grouping(response="cr")')
-    asked = _read(by, subjects, catalogue) if isinstance(by, str) else by
+    asked = grouping_of(by, catalogue)
     if asked.column is not None:
-        if asked.column not in subjects.columns:
-            raise AnalysisError(f"adsl has no column '{asked.column}' to group by")
         values = subjects[asked.column]
     elif asked.element is not None:
         values = baseline_values(subjects, asked.element)
     elif asked.fact is not None:
-        catalogue.fact(asked.fact)
-        values = subjects["usubjid"].map(tables.fact(asked.fact))
+        values = subjects["usubjid"].map(tables.fact(catalogue.fact(asked.fact)))
     else:
-        values = subjects["usubjid"].map(_answers(asked, tables, catalogue))
+        values = subjects["usubjid"].map(_answers(asked, tables))
+    if asked.cut and not _numbers(values):
+        raise AnalysisError(f"{asked.name} does not hold numbers, and `cut` makes groups of numbers")
     words = [_cut(value, asked.cut) if asked.cut else _word(value) for value in values]
-    late = asked.response is not None or asked.event is not None
+    late = asked.response is not None or asked.event is not None or asked.column in AFTER_TIME_ZERO
     late = late or (asked.fact is not None and catalogue.fact(asked.fact).known == "later")
     return Groups(asked.name, pd.Series(words, index=subjects["usubjid"]), late)
+
+
+def grouping_of(by: str | Grouping, catalogue: Catalogue) -> Grouping:
+    """Return what is grouped by: of a plain word a column of adsl, a baseline element, a fact, or
+    endpoint/definition.
+
+    Raises `AnalysisError` for what is nothing to group by, `DefinitionError` for an unknown name.
+    """
+    if isinstance(by, str):
+        by = _read(by, catalogue)
+    if not isinstance(by, Grouping):
+        raise AnalysisError('group by a name, or by a Grouping such as Grouping(response="cr")')
+    if by.column is not None and by.column not in Adsl.__table__.c:
+        raise AnalysisError(f"adsl has no column '{by.column}' to group by")
+    if by.fact is not None:
+        catalogue.fact(by.fact)
+    for name, form in ((by.response, ResponseEndpoint), (by.event, TimeEndpoint)):
+        if name is not None and not isinstance(catalogue.endpoint(name), form):
+            raise AnalysisError(f"{name} is another kind of endpoint; name it as the other to group by it")
+        if name is not None:
+            catalogue.definition(name, by.definition)
+    return by
 
 
 def holds_numbers(
     subjects: pd.DataFrame, by: str | Grouping, *, tables: DerivedTables, catalogue: Catalogue
 ) -> bool:
     """Whether a column of adsl, baseline element or fact holds numbers; codes that look so are none."""
-    asked = _read(by, subjects, catalogue) if isinstance(by, str) else by
+    asked = grouping_of(by, catalogue)
     if asked.column is not None:
         values = subjects[asked.column]
     elif asked.element is not None:
         values = baseline_values(subjects, asked.element)
     elif asked.fact is not None:
-        values = subjects["usubjid"].map(tables.fact(asked.fact))
+        values = subjects["usubjid"].map(tables.fact(catalogue.fact(asked.fact)))
     else:
         return False
-    known = values.dropna()
-    return len(known) > 0 and all(isinstance(value, Real) and not isinstance(value, bool) for value in known)
+    return bool(values.notna().any()) and _numbers(values)
 
 
 def sample_of(subjects: pd.DataFrame, rows: pd.DataFrame, *, kind: str, group: Groups) -> Sample:
@@ -208,10 +243,15 @@ def sample_of(subjects: pd.DataFrame, rows: pd.DataFrame, *, kind: str, group: G
     return Sample(kind, group.name, chosen, left_out)
 
 
-def _read(by: str, subjects: pd.DataFrame, catalogue: Catalogue) -> Grouping:
-    """Understand a plain word: a column of adsl, a baseline element, a fact, or endpoint/definition."""
+def _numbers(values: pd.Series) -> bool:
+    """Whether all that is known is a number (of nothing known, nothing speaks against it)."""
+    known = values.dropna()
+    return all(isinstance(value, Real) and not isinstance(value, bool) for value in known)
+
+
+def _read(by: str, catalogue: Catalogue) -> Grouping:
     column = ALIASES.get(by, by)
-    if column in subjects.columns and column != "baseline":
+    if column in Adsl.__table__.c and column != "baseline":
         return Grouping(column=column)
     if by in {item.element for item in catalogue.baseline.baseline}:
         return Grouping(element=by)
@@ -230,10 +270,9 @@ def _read(by: str, subjects: pd.DataFrame, catalogue: Catalogue) -> Grouping:
     )
 
 
-def _answers(asked: Grouping, tables: DerivedTables, catalogue: Catalogue) -> pd.Series:
+def _answers(asked: Grouping, tables: DerivedTables) -> pd.Series:
     """Return usubjid -> Y or N: whether the response was reached, or the event ever seen."""
     endpoint = asked.response or asked.event or ""
-    catalogue.definition(endpoint, asked.definition)
     own = tables.answers if asked.response is not None else tables.times
     rows = own(endpoint, asked.definition).set_index("usubjid")
     return rows["avalc"] if asked.response is not None else happened(rows["cnsr"])
@@ -247,7 +286,7 @@ def _cut(value: object, limits: tuple[float, ...]) -> str:
     above = [limit for limit in limits if number >= limit]
     below = [limit for limit in limits if number < limit]
     if not above:
-        return f"below {below[0]:g}"
+        return f"{BELOW}{below[0]:g}"
     return f"{above[-1]:g} or more" if not below else f"{above[-1]:g} to below {below[0]:g}"
 
 

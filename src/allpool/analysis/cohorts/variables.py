@@ -91,7 +91,7 @@ def _variable(cohort: Cohort, name: str) -> Variable:
         )
         element = name
     elif name in cohort.catalogue.facts:
-        values = subjects["usubjid"].map(cohort.tables.fact(name)).astype(object)
+        values = subjects["usubjid"].map(cohort.tables.fact(cohort.catalogue.fact(name))).astype(object)
         return variable_of(name, values, title=cohort.catalogue.facts[name].title)
     else:
         raise AnalysisError(

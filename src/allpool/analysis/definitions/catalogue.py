@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel
 
 from allpool.analysis.definitions.checks import Checks, ConditionNames, Location, check_population
-from allpool.analysis.definitions.conditions import BaselineFile, Population, PopulationFile
+from allpool.analysis.definitions.conditions import BaselineFile, Condition, Population, PopulationFile
 from allpool.analysis.definitions.forms import (
     Endpoint,
     EndpointFile,
@@ -53,6 +53,19 @@ class Catalogue:
     def fact(self, name: str) -> AnyFact:
         """Return the fact called `name`; `DefinitionError` lists those there are."""
         return _named(self.facts, name, kind="fact")
+
+    @property
+    def baseline_elements(self) -> frozenset[str]:
+        """The elements that conditions can be on."""
+        return frozenset((*(item.element for item in self.baseline.baseline), self.baseline.treated))
+
+    def check_condition(self, document: Document, at: Location, condition: Condition) -> None:
+        """Check what a condition of another file names; `DefinitionError` with file and line."""
+        contract = Checks(load_dictionary(), load_terminology(), self.moments)
+        names = ConditionNames(contract, self.endpoints, self.facts, self.baseline_elements)
+        names.check(document, at, condition)
+        if condition.population is not None and condition.population not in self.populations:
+            document.fail(f"there is no population '{condition.population}'", at, DefinitionError)
 
     def definition(self, endpoint: str, definition: str) -> ResponseDefinition | TimeDefinition:
         """Return one definition of an endpoint; `DefinitionError` lists those there are."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection
+from sqlalchemy import Connection, String, cast, select
 
 from allpool.analysis.derivation.tables import read
 from allpool.mappings.dictionary import Dictionary
+from allpool.models import Base, bulk
 
 EVERY_CENTRE = ""
 
@@ -30,8 +30,10 @@ def read_collected(connection: Connection) -> pl.DataFrame:
         .with_columns(pl.coalesce("study", "brought").alias("study"))
         .filter(pl.col("study").is_not_null())
     )
-    rules = read(connection, "mapping_rule", ["feed", "record", "columns"])
-    filled = [list(_object(columns)) for columns in rules["columns"]]
+    own = Base.metadata.tables["mapping_rule"]
+    as_text = cast(own.c.columns, String).label("columns")  # not every database hands JSON over as text
+    rules = bulk.read(connection, select(own.c.feed, own.c.record, as_text))
+    filled = [list(json.loads(columns)) or [None] for columns in rules["columns"]]  # it sends the record
     rules = (
         rules.with_columns(pl.Series("column", filled, dtype=pl.List(pl.String)))
         .explode("column")
@@ -72,9 +74,3 @@ def collecting(
     whole = subjects.join(sent.filter(pl.col("siteid") == EVERY_CENTRE), on="studyid", how="semi")
     one = subjects.join(sent, on=["studyid", "siteid"], how="semi")
     return pl.concat([whole.select("usubjid"), one.select("usubjid")]).unique()
-
-
-def _object(columns: Any) -> dict[str, Any]:
-    """Return a JSON column as an object; SQLite hands it over as text."""
-    found: dict[str, Any] = json.loads(columns) if isinstance(columns, str) else columns
-    return found

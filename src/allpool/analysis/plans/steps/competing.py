@@ -14,10 +14,11 @@ from allpool.analysis.plans.steps.base import (
     Answer,
     Drawing,
     Statistic,
-    column_of,
     evaluable,
     joined,
     number,
+    pooled_groups,
+    stratum,
     unknown_membership,
 )
 from allpool.analysis.plans.steps.survival import Times, TimeStep, at_time
@@ -36,6 +37,7 @@ class CumulativeIncidenceStep(TimeStep):
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return the incidence of each cause at each time per group, with the number at risk."""
         sample = evaluable(self.sample(cohort))
+        more = pooled_groups(self, sample)
         curves = incidence_curves(
             sample, title=cohort.title(self.endpoint, self.definition), unit=unit, level=self.level
         )
@@ -44,7 +46,9 @@ class CumulativeIncidenceStep(TimeStep):
             note = unknown_membership(sample.note(group), cohort)
             for name, code in (("events", 1), ("competing_events", 2)):
                 happened = int((frame["cause"] == code).sum())
-                statistics.append(Statistic(name, happened, group=group, n=len(frame), note=note))
+                statistics.append(
+                    Statistic(name, happened, group=group, n=len(frame), note=joined(more, note))
+                )
         for row in curves.at(self.times).to_dict("records"):
             group, cause = str(row["group"]), int(row["cause"])
             n = int((sample.frame["group"] == group).sum())
@@ -75,16 +79,19 @@ class GrayStep(TimeStep):
     by: str | Grouping
     strata: str | None = None
 
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """What the groups and the strata are by."""
+        return [*super().groupings_named(), *([("strata", self.strata)] if self.strata else [])]
+
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return P, chi-square and degrees of freedom."""
         from allpool.analysis.competing import gray
 
         sample = punctual(evaluable(self.sample(cohort)), "Gray's test")
-        frame = sample.frame
-        strata = None if self.strata is None else column_of(self.strata, frame, cohort)
+        override = self.override is not None
+        frame, strata, said = stratum(self.strata, sample, cohort, override=override)
         test = gray(frame["aval"], frame["cause"], frame["group"], strata=strata)
-        stratified = f"stratified by {self.strata}" if self.strata else None
-        note = joined(stratified, unknown_membership(sample.note(), cohort))
+        note = joined(pooled_groups(self, sample), said, unknown_membership(sample.note(), cohort))
         n = len(frame)
         statistics = [
             Statistic("gray_p", number(test.p), n=n, note=note),

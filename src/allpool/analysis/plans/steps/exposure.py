@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.curves import survival_curves
 from allpool.analysis.cohorts.exposures import exposure_times
-from allpool.analysis.cohorts.samples import Sample
+from allpool.analysis.cohorts.samples import Grouping, Sample
 from allpool.analysis.definitions.conditions import Event, Response
 from allpool.analysis.plans.steps.base import (
     AT_RISK_MINIMUM,
@@ -39,10 +39,14 @@ class Exposure(Frozen):
     event: Event | None = None
     response: Response | None = None
 
+    @model_validator(mode="after")
+    def _one(self) -> Exposure:
+        if (self.event is None) == (self.response is None):
+            raise ValueError("an exposure is one of `event` and `response`")
+        return self
+
     def times(self, cohort: Cohort, sample: Sample, *, endpoint: str, definition: str) -> pd.Series:
         """Return days from the endpoint's origin to the exposure, missing where it never came."""
-        if (self.event is None) == (self.response is None):
-            raise AnalysisError("an exposure is one of `event` and `response`")
         return exposure_times(
             cohort, sample, endpoint=endpoint, definition=definition, event=self.event, response=self.response
         )
@@ -55,10 +59,26 @@ class ExposureStep(TimeStep):
     covariates: Many = ()
     strata: Many = ()
 
+    @property
+    def grouped(self) -> bool:
+        """No: the groups are the exposed and the others."""
+        return False
+
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """The covariates and the strata."""
+        named = [("covariates", name) for name in self.covariates]
+        return [*super().groupings_named(), *named, *(("strata", name) for name in self.strata)]
+
+    def endpoints_named(self) -> list[tuple[str, str, str]]:
+        """What exposes."""
+        asked = self.exposure.event or self.exposure.response
+        return [("exposure", asked.endpoint, asked.definition)] if asked else []
+
     def exposed(self, cohort: Cohort) -> tuple[Sample, pd.DataFrame, str | None]:
         """Return the sample, its frame with covariates, strata and `exposure_time` in days, and a note."""
         sample = evaluable(self.sample(cohort))
-        frame, lost = design(self.covariates, sample, cohort, others=self.strata)
+        override = self.override is not None
+        frame, lost = design(self.covariates, sample, cohort, others=self.strata, override=override)
         times = self.exposure.times(cohort, sample, endpoint=self.endpoint, definition=self.definition)
         frame["exposure_time"] = frame["usubjid"].map(times).astype(float)
         note = joined(

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
+from allpool.analysis.cohorts.samples import Grouping
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
@@ -30,6 +31,15 @@ class LatentLevelStep(EndpointStep):
     estimator: Literal["latent-level"]
     covariates: Many = ("studyid",)
     threshold: float = Field(default=1e-4, gt=0)
+
+    @property
+    def grouped(self) -> bool:
+        """No: what tells subjects apart are the covariates."""
+        return False
+
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """The covariates."""
+        return [*super().groupings_named(), *(("covariates", name) for name in self.covariates)]
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return the ratio of levels of each term, and by group of the first covariate the share below."""

@@ -7,7 +7,8 @@ from typing import Literal
 import pandas as pd
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Groups, grouped
+from allpool.analysis.cohorts.membership import UNKNOWN
+from allpool.analysis.cohorts.samples import Grouping, Groups, grouped
 from allpool.analysis.definitions.forms import Name
 from allpool.analysis.plans.steps.base import Answer, Statistic, StepBase, joined, number, unknown_membership
 from allpool.errors import AnalysisError
@@ -21,7 +22,7 @@ class PairedStep(StepBase):
     estimator: Literal["paired"]
     before: Name
     after: Name
-    by: str | None = None
+    by: str | Grouping | None = None
     model: Literal["none", "mixed"] = "none"
     """`mixed`: log values in time with a random intercept for each subject."""
 
@@ -33,6 +34,10 @@ class PairedStep(StepBase):
     def facts_named(self) -> list[tuple[str, str]]:
         """The values before and after."""
         return [("before", self.before), ("after", self.after)]
+
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """What the groups are by."""
+        return [] if self.by is None else [("by", self.by)]
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return medians before and after and the signed-rank P, per group; and the model's mean ratio."""
@@ -59,6 +64,9 @@ class PairedStep(StepBase):
                     )
                 )
             statistics.append(self._test(own, str(group)))
+        for group in sorted(set(left_out["group"]) - set(frame["group"]) - {UNKNOWN}):
+            note = f"{int((left_out['group'] == group).sum())} without a pair"
+            statistics.append(Statistic("wilcoxon_p", None, group=str(group), n=0, note=note))
         if self.model == "mixed":
             statistics += self._mixed(frame)
         return Answer(tuple(statistics), frame, left_out, groups.name)
@@ -87,7 +95,10 @@ class PairedStep(StepBase):
         )
         long["log_value"] = np.log(long["value"])
         long["later"] = (long["when"] == "after").astype(float)
-        model = mixed(long, "log_value", ["later"], subject="usubjid", level=self.level)
+        try:
+            model = mixed(long, "log_value", ["later"], subject="usubjid", level=self.level)
+        except AnalysisError as error:  # the medians stand by themselves
+            return [Statistic("mean_ratio", None, n=len(positive), note=error.message)]
         row = model.table.set_index("term").loc["later"]
         return [
             Statistic(
@@ -103,16 +114,17 @@ class PairedStep(StepBase):
 
     def _pairs(self, cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame, Groups]:
         groups = grouped(cohort.subjects, self.by, tables=cohort.tables, catalogue=cohort.catalogue)
-        for name in (self.before, self.after):
-            cohort.catalogue.fact(name)
         frame = cohort.subjects[["usubjid", "studyid", "siteid", "synthetic"]].copy()
         frame["group"] = frame["usubjid"].map(groups.of)
         for name, fact in (("before", self.before), ("after", self.after)):
-            frame[name] = pd.to_numeric(frame["usubjid"].map(cohort.tables.fact(fact)), errors="coerce")
+            values = cohort.tables.fact(cohort.catalogue.fact(fact))
+            frame[name] = pd.to_numeric(frame["usubjid"].map(values), errors="coerce")
         frame["aval"] = frame["after"] - frame["before"]
-        whole = frame["aval"].notna() & ~frame["studyid"].isin(list(self.excludes))
+        strange = frame["group"] == UNKNOWN
+        whole = frame["aval"].notna() & ~frame["studyid"].isin(list(self.excludes)) & ~strange
         left_out = frame.loc[~whole, ["usubjid", "studyid", "group"]].copy()
         reason = left_out["studyid"].map(dict(self.excludes))
+        reason = reason.where(reason.notna() | ~strange[~whole], f"{groups.name or 'group'} unknown")
         left_out["reason"] = reason.where(reason.notna(), "no value before or after").astype(object)
         source = cohort.tables.adfact[cohort.tables.adfact["paramcd"] == self.after].set_index("usubjid")
         kept = frame[whole].reset_index(drop=True)

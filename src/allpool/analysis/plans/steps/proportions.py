@@ -16,6 +16,7 @@ from allpool.analysis.plans.steps.base import (
     joined,
     limits,
     number,
+    pooled_groups,
     unknown_membership,
 )
 from allpool.errors import AnalysisError
@@ -32,11 +33,12 @@ class ProportionStep(EndpointStep):
         from allpool.analysis.proportions import proportion
 
         sample = evaluable(self.sample(cohort))
+        more = pooled_groups(self, sample)
         statistics = []
         for group, frame in sample.groups():
             responders, n = int(frame["event"].sum()), len(frame)
             own = proportion(responders, n, method=self.method, level=self.level)
-            note = unknown_membership(sample.note(group), cohort)
+            note = joined(more, unknown_membership(sample.note(group), cohort))
             statistics.append(
                 Statistic("proportion", own.estimate, group=group, n=n, note=note, **limits(own))
             )
@@ -70,7 +72,9 @@ class CompareStep(EndpointStep):
                 "p",
                 number(self._p(table)),
                 n=n,
-                note=joined(self.test, unknown_membership(sample.note(), cohort)),
+                note=joined(
+                    self.test, pooled_groups(self, sample), unknown_membership(sample.note(), cohort)
+                ),
             )
         ]
         for row in table.to_dict("records"):

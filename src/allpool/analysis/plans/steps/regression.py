@@ -11,7 +11,7 @@ from pandas.api.types import is_numeric_dtype
 from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Sample, punctual
+from allpool.analysis.cohorts.samples import Grouping, Sample, punctual
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
@@ -37,6 +37,15 @@ class RegressionStep(EndpointStep):
     """Covariate -> how many of its units a ratio is for (10 for ten years, or ten percent of blasts)."""
     interactions: tuple[tuple[str, str], ...] = ()
     """Pairs of number covariates whose product enters too."""
+
+    @property
+    def grouped(self) -> bool:
+        """No: what tells subjects apart are the covariates."""
+        return False
+
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """The covariates."""
+        return [*super().groupings_named(), *(("covariates", name) for name in self.covariates)]
 
     def modelled(
         self, cohort: Cohort, sample: Sample, *, others: tuple[str, ...] = ()
@@ -76,6 +85,10 @@ class CoxStep(RegressionStep, TimeStep):
     covariates: Many
     strata: Many = ()
     ties: Literal["efron", "breslow"] = "efron"
+
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """The covariates and the strata."""
+        return [*super().groupings_named(), *(("strata", name) for name in self.strata)]
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return the hazard ratio and P of each term."""

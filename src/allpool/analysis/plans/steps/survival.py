@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.curves import survival_curves
@@ -17,17 +17,26 @@ from allpool.analysis.plans.steps.base import (
     Drawing,
     EndpointStep,
     Statistic,
-    column_of,
     evaluable,
     joined,
     limits,
     number,
+    pooled_groups,
+    stratum,
     unknown_membership,
 )
 from allpool.analysis.units import days_per
+from allpool.errors import AnalysisError
 from allpool.mappings.dictionary import as_tuple
 
-Times = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
+
+def _each_once(times: tuple[float, ...]) -> tuple[float, ...]:
+    if len(set(times)) < len(times):
+        raise ValueError("a time stands here twice")
+    return times
+
+
+Times = Annotated[tuple[float, ...], BeforeValidator(as_tuple), AfterValidator(_each_once)]
 
 
 class TimeStep(EndpointStep):
@@ -60,9 +69,10 @@ class SurvivalStep(TimeStep):
             override=self.override,
             measure=cohort.catalogue.endpoint(self.endpoint).title,
         )
+        more = pooled_groups(self, sample)
         statistics = []
         for group, curve in curves.items():
-            note = unknown_membership(sample.note(group), cohort)
+            note = joined(more, unknown_membership(sample.note(group), cohort))
             statistics.append(Statistic("events", curve.events, group=group, n=curve.n, note=note))
             for row in curve.at(self.times).to_dict("records"):
                 statistics += at_time(row, group=group, n=curve.n, minimum=self.at_risk_minimum, note=note)
@@ -107,17 +117,20 @@ class LogRankStep(TimeStep):
     by: str | Grouping
     strata: str | None = None
 
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """What the groups and the strata are by."""
+        return [*super().groupings_named(), *([("strata", self.strata)] if self.strata else [])]
+
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return P, chi-square and degrees of freedom, and events observed and expected per group."""
         from allpool.analysis.survival import logrank
 
-        sample = self.sample(cohort)
-        frame = sample.frame
-        strata = None if self.strata is None else column_of(self.strata, frame, cohort)
+        sample = evaluable(self.sample(cohort))
+        override = self.override is not None
+        frame, strata, said = stratum(self.strata, sample, cohort, override=override)
         entry = frame["entry"] if sample.delayed else None
         test = logrank(frame["aval"], frame["event"], frame["group"], strata=strata, entry=entry)
-        stratified = f"stratified by {self.strata}" if self.strata else None
-        note = joined(stratified, unknown_membership(sample.note(), cohort))
+        note = joined(pooled_groups(self, sample), said, unknown_membership(sample.note(), cohort))
         statistics = [
             Statistic("logrank_p", number(test.p), n=len(frame), note=note),
             Statistic("logrank_chi2", number(test.chi2), n=len(frame)),
@@ -141,27 +154,30 @@ class RestrictedMeanStep(TimeStep):
         from allpool.analysis.survival import kaplan_meier, restricted_mean_difference
 
         sample = punctual(evaluable(self.sample(cohort)), "the restricted mean")
+        more = pooled_groups(self, sample)
         days = days_per(unit)
         statistics = []
         for group, frame in sample.groups():
             curve = kaplan_meier(frame["aval"] / days, frame["event"], level=self.level)
             own = curve.restricted_mean(self.tau)
-            note = unknown_membership(sample.note(group), cohort)
+            note = joined(more, unknown_membership(sample.note(group), cohort))
             statistics.append(
                 _mean(own, "restricted_mean", self.tau, unit, group=group, n=curve.n, note=note)
             )
         frame = sample.frame
         names = sorted(set(frame["group"]))
         if len(names) == 2:
-            own = restricted_mean_difference(
-                frame["aval"] / days, frame["event"], frame["group"], self.tau, level=self.level
-            )
-            between = f"{names[1]} less {names[0]}"
-            statistics.append(
-                _mean(
-                    own, "restricted_mean_difference", self.tau, unit, group=between, n=len(frame), note=None
+            between, name = f"{names[1]} less {names[0]}", "restricted_mean_difference"
+            try:
+                own = restricted_mean_difference(
+                    frame["aval"] / days, frame["event"], frame["group"], self.tau, level=self.level
                 )
-            )
+            except AnalysisError as error:  # the means stand by themselves
+                statistics.append(
+                    Statistic(name, None, group=between, at=self.tau, n=len(frame), note=error.message)
+                )
+            else:
+                statistics.append(_mean(own, name, self.tau, unit, group=between, n=len(frame), note=None))
         return Answer.of(sample, statistics)
 
 
@@ -182,11 +198,12 @@ class FollowUpStep(TimeStep):
         from allpool.analysis.survival import follow_up
 
         sample = punctual(evaluable(self.sample(cohort)), "the median follow-up")
+        more = pooled_groups(self, sample)
         statistics = []
         for group, frame in sample.groups():
             curve = follow_up(frame["aval"] / days_per(unit), frame["event"], level=self.level)
             own = curve.quantile(0.5)
-            note = joined("reverse Kaplan-Meier", unknown_membership(sample.note(group), cohort))
+            note = joined("reverse Kaplan-Meier", more, unknown_membership(sample.note(group), cohort))
             statistics.append(
                 Statistic(
                     "median_follow_up",

@@ -139,6 +139,11 @@ class RareEventStep(EndpointStep):
 
     estimator: Literal["rare-events"]
 
+    @property
+    def grouped(self) -> bool:
+        """No: the groups are the studies."""
+        return False
+
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return each study's share, Clopper-Pearson of the sums, and the beta-binomial mean."""
         from allpool.analysis.meta import beta_binomial, exact_common

@@ -20,6 +20,10 @@ class TableStep(StepBase):
 
     by: str | Grouping | None = None
 
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """What the groups are by."""
+        return [] if self.by is None else [("by", self.by)]
+
     def chosen(self, cohort: Cohort) -> Cohort:
         """Return the cohort without the studies left out."""
         return cohort.without(self.excludes)
@@ -66,6 +70,14 @@ class ResponseTableStep(TableStep):
     endpoints: Many
     """Names, or name/definition."""
 
+    def endpoints_named(self) -> list[tuple[str, str, str]]:
+        """The responses."""
+        return [("endpoints", name, definition) for name, definition in self._asked()]
+
+    def _asked(self) -> list[tuple[str, str]]:
+        parts = [name.partition("/") for name in self.endpoints]
+        return [(endpoint, definition or "common") for endpoint, _, definition in parts]
+
     @property
     def matter(self) -> tuple[str, str]:
         """The table."""
@@ -73,11 +85,8 @@ class ResponseTableStep(TableStep):
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return responders of the evaluable with exact intervals, and those not evaluable by reason."""
-        asked = []
-        for name in self.endpoints:
-            endpoint, _, definition = name.partition("/")
-            asked.append((endpoint, definition or "common"))
-        return answer_of(self.chosen(cohort).response_table(asked, by=self.by, level=self.level))
+        table = self.chosen(cohort).response_table(self._asked(), by=self.by, level=self.level)
+        return answer_of(table)
 
 
 class AdverseEventStep(TableStep):
@@ -110,6 +119,10 @@ class FlowStep(TableStep):
     def matter(self) -> tuple[str, str]:
         """The endpoint that evaluable means, if any."""
         return self.endpoint or "flow", self.definition
+
+    def endpoints_named(self) -> list[tuple[str, str, str]]:
+        """The endpoint that evaluable means."""
+        return [("endpoint", self.endpoint, self.definition)] if self.endpoint else []
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return how many came how far per study, with a diagram."""
