@@ -216,14 +216,18 @@ def _behind_rows(behind: Sequence[Behind], resources: Mapping[str, Resource]) ->
 
 def _cells(connection: Connection, behind: Sequence[Behind], resources: Mapping[str, Resource]) -> Rows:
     """Return the cells of the resources, each under the subjects whose part rests on it."""
-    owners: dict[str, list[str]] = {}
+    owners: dict[str, list[Behind]] = {}
     for each in behind:
-        owners.setdefault(each.id, []).append(each.usubjid)
+        owners.setdefault(each.id, []).append(each)
     found: list[dict[str, Any]] = []
     for cell in cells_of(connection, list(resources.values())):
         resource = resources[cell["id"]]
         owner = str(resource.row.get("observation_id") or resource.id)
-        found += [{"usubjid": usubjid, **cell} for usubjid in dict.fromkeys(owners.get(owner, ()))]
+        found += [
+            {"usubjid": each.usubjid, **cell}
+            for each in owners.get(owner, ())
+            if not each.columns or cell.get("column") is None or cell["column"] in each.columns
+        ]
     return sorted(
         found, key=lambda cell: (cell["usubjid"], cell["table"], cell["id"], cell.get("column") or "")
     )

@@ -34,12 +34,16 @@ PERSON: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, order=True)
 class Behind:
-    """One resource behind one subject's part in a result."""
+    """One resource behind one subject's part in a result.
+
+    `columns` are those of a person's own row that it is about; none means all.
+    """
 
     usubjid: str
     role: str
     table: str
     id: str
+    columns: tuple[str, ...] = ()
 
 
 def resources_behind(
@@ -129,7 +133,7 @@ class _Reader:
             yield from self._derived("adrs", role, **wanted)
             yield from self._derived("adtte", role, **wanted)
         elif word in PERSON:
-            yield from self._person(PERSON[word][0], role)
+            yield from self._person(*PERSON[word], role)
         elif ELEMENT_OF.get(word, word) in baseline_names(self.catalogue):
             yield from self._element(ELEMENT_OF.get(word, word), role)
         elif word == ALL_EVENTS:
@@ -146,9 +150,9 @@ class _Reader:
             if usubjid in self.level and srcdom is not None:
                 yield Behind(usubjid, role, srcdom, srcid)
 
-    def _person(self, table: str, role: str) -> Iterator[Behind]:
+    def _person(self, table: str, column: str, role: str) -> Iterator[Behind]:
         for usubjid, patient in self.level.items():
-            yield Behind(usubjid, role, table, patient if table == "patient" else usubjid)
+            yield Behind(usubjid, role, table, patient if table == "patient" else usubjid, (column,))
 
     def _element(self, element: str, role: str) -> Iterator[Behind]:
         treated = element == self.catalogue.baseline.treated
@@ -162,7 +166,7 @@ class _Reader:
         if element == "age_at_index":  # else computed from the date of birth
             for usubjid, patient in self.level.items():
                 if patient not in known:
-                    yield Behind(usubjid, role, "patient", patient)
+                    yield Behind(usubjid, role, "patient", patient, ("birth",))
 
 
 def _moments(
@@ -174,7 +178,9 @@ def _moments(
     wanted = times.filter(pl.col("moment").is_in(list(roles)) & pl.col("srcid").is_not_null())
     for usubjid, moment, srcdom, srcid in wanted.select("usubjid", "moment", "srcdom", "srcid").iter_rows():
         title = catalogue.moments[moment].title
-        yield Behind(usubjid, f"{roles[moment]}: {title}", srcdom, srcid)
+        own = catalogue.moments[moment]
+        columns = (own.time,) if own.table in ("patient", "research_subject") else ()
+        yield Behind(usubjid, f"{roles[moment]}: {title}", srcdom, srcid, columns)
 
 
 def moment_roles(definition: TimeDefinition) -> dict[str, str]:
@@ -204,11 +210,19 @@ def _subject_level(connection: Connection, usubjids: Iterable[str]) -> dict[str,
 
 
 def _joined(found: Iterable[Behind]) -> list[Behind]:
-    """Return one row per subject and resource, its roles together."""
-    roles: dict[tuple[str, str, str], list[str]] = {}
+    """Return one row per subject and resource, its roles and columns together.
+
+    An answer is of the columns of the moment that it is; where no moment says so, it is of the whole row.
+    """
+    roles: dict[tuple[str, str, str], list[Behind]] = {}
     for each in found:
-        roles.setdefault((each.usubjid, each.table, each.id), []).append(each.role)
-    return sorted(
-        Behind(usubjid, "; ".join(dict.fromkeys(said)), table, id_)
-        for (usubjid, table, id_), said in roles.items()
-    )
+        roles.setdefault((each.usubjid, each.table, each.id), []).append(each)
+    joined = []
+    for (usubjid, table, id_), parts in roles.items():
+        told = [part for part in parts if part.columns]
+        explained = any(not part.role.startswith("population") for part in told)
+        whole = len(told) < len(parts) and not explained
+        columns = () if whole else tuple(dict.fromkeys(name for part in told for name in part.columns))
+        said = "; ".join(dict.fromkeys(part.role for part in parts))
+        joined.append(Behind(usubjid, said, table, id_, columns))
+    return sorted(joined)

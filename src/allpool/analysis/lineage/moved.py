@@ -160,7 +160,7 @@ def _through(
     result: Mapping[str, Any], subject: Mapping[str, Any], rests: Rests, catalogue: Catalogue
 ) -> Iterator[str]:
     if subject["srcid"] is not None and subject["srcid"] in rests.ids:
-        yield f"answer: {subject['description']}"
+        yield f"answer: {subject['description']}" if subject["description"] else "answer"
     for definition in definitions_of(catalogue, result["endpoint"], result["definition"]):
         yield from _moment_roles(definition, rests.moments, catalogue)
     asked = f"{result['endpoint']}/{result['definition']}"
