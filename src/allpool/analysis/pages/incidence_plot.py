@@ -35,16 +35,16 @@ def incidence_figure(curves: IncidenceCurves) -> Figure:
         for row, (curve, colour) in enumerate(zip(groups, cycle(COLOURS), strict=False)):
             for index, cause in enumerate(curves.estimate.causes):
                 words, stroke = CAUSES.get(cause, (f"cause {cause}", ":"))
-                steps = np.concatenate(([0.0], curve.incidence[:, index]))
                 events = int(curve.events[:, index].sum())
-                plot.step(
-                    np.concatenate(([0.0], curve.time)),
-                    steps,
-                    where="post",
-                    color=colour,
-                    ls=stroke,
-                    label=f"{curve.group}, {words}: {events} of {curve.n}",
-                )
+                time = np.concatenate(([0.0], curve.time))
+                steps = np.concatenate(([0.0], curve.incidence[:, index]))
+                # up to the first time with too few at risk the curve stands, beyond it is only hinted at
+                few = np.flatnonzero(curve.at_risk < FEW_AT_RISK)
+                cut = int(few[0]) + 1 if few.size else time.size
+                look = {"where": "post", "color": colour, "ls": stroke}
+                label = f"{curve.group}, {words}: {events} of {curve.n}"
+                plot.step(time[:cut], steps[:cut], label=label, **look)
+                plot.step(time[cut - 1 :], steps[cut - 1 :], alpha=0.35, **look)
             risk.annotate(
                 str(curve.group),
                 (0, row),
@@ -70,6 +70,6 @@ def incidence_figure(curves: IncidenceCurves) -> Figure:
         figure.text(0.02, 0.985, fill(curves.title, 100), va="top", fontsize=9)
         longest = max(len(str(curve.group)) for curve in groups)
         figure.subplots_adjust(left=min(0.11 + 0.009 * longest, 0.34), right=0.97, top=0.88, bottom=0.07)
-        foot(figure, f"Aalen-Johansen; read with care where fewer than {FEW_AT_RISK} are at risk")
+        foot(figure, f"Aalen-Johansen; pale where fewer than {FEW_AT_RISK} are at risk")
         mark(figure, synthetic=curves.synthetic)
         return figure

@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.analysis.derivation.derive import derive
 from allpool.analysis.disclosure import minimum_for
-from allpool.analysis.pages.report import interval, shown, write_report
+from allpool.analysis.pages.report import write_report
+from allpool.analysis.pages.wording import interval, shown
 from allpool.analysis.plans.outcomes import store_results
 from allpool.analysis.plans.plan import Plan, load_plan
 from allpool.analysis.plans.released import released

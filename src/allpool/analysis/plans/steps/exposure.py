@@ -154,7 +154,8 @@ class LandmarkStep(ExposureStep):
         said = joined(f"landmark at {self.at:g} {unit}s: {before} not followed past it", note)
         own = Sample(sample.kind, "exposure at the landmark", after.reset_index(drop=True), sample.left_out)
         title = f"{cohort.title(self.endpoint, self.definition)}, from {self.at:g} {unit}s on"
-        curves = survival_curves(own, title=title, unit=unit, level=self.level)
+        measure = cohort.catalogue.endpoint(self.endpoint).title
+        curves = survival_curves(own, title=title, unit=unit, level=self.level, measure=measure)
         statistics = [
             Statistic("events", curve.events, group=group, n=curve.n, note=said)
             for group, curve in curves.items()
