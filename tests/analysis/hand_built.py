@@ -7,6 +7,7 @@ happened, nobody knows when).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 from itertools import count
 from typing import Any
@@ -23,10 +24,14 @@ class HandBuilt:
     """Rows for the resource tables, written in one go by `into`.
 
     `sent` are the records that each study's feed has a rule for: what is sent and not there did not happen.
+    `columns` are those that the rule of a record fills, where that matters.
     """
 
-    def __init__(self, *, sent: tuple[str, ...] = SENT) -> None:
+    def __init__(
+        self, *, sent: tuple[str, ...] = SENT, columns: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
         self.sent = sent
+        self.columns = columns or {}
         self.rows: list[tuple[str, dict[str, Any]]] = []
         self.numbers = count(1)
         self.counts: Counter[str] = Counter()
@@ -151,8 +156,9 @@ class HandBuilt:
             found.append(("feed", {"id": feed, "study": study, "mapping": "m", "mode": "snapshot"}))
             for record in self.sent:
                 rule = {"id": f"{feed}-{record}", "feed": feed, "source": "s", "record": record}
+                filled = {name: ["a column"] for name in self.columns.get(record, ())}
                 found.append(
-                    ("mapping_rule", rule | {"table_name": "observation", "mapping": "m", "columns": {}})
+                    ("mapping_rule", rule | {"table_name": "observation", "mapping": "m", "columns": filled})
                 )
         return found
 

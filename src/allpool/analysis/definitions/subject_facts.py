@@ -58,7 +58,7 @@ class RowsFact(Fact):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that a centre must send for the absence of such rows to say anything."""
-        return (*self.where, *(() if self.of == VALUE else (self.of,)))
+        return (*self.where, *(() if self.of in (VALUE, DAYS_SINCE) else (self.of,)))
 
     @model_validator(mode="after")
     def _whole(self) -> RowsFact:

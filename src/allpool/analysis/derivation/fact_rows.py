@@ -63,12 +63,14 @@ def from_rows(
     subjects: pl.DataFrame,
     timeline: Timeline,
     *,
+    anchor: str | None,
     waiting: pl.DataFrame,
     sends: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return usubjid, aval, avalc, reason, srcdom, srcid of every subject.
 
-    `waiting` are subjects with a cell of the element in quarantine, `sends` those whose centre sends it.
+    `anchor` is the clock that counts from the window's moment; `waiting` are subjects with a cell of the
+    element in quarantine, `sends` those whose centre sends it.
     """
     frame = rows.filter(pl.col("data_element") == fact.element)
     for column, words in fact.where.items():
@@ -82,7 +84,7 @@ def from_rows(
         frame = frame.filter(pl.col("number") < fact.below)
     lost = subjects.select("usubjid").clear()
     if fact.window is not None:
-        frame = placed(frame, fact.window, timeline)
+        frame = placed(frame, fact.window, timeline, anchor=anchor)
         lost = frame.filter(pl.col("inside").is_null()).select("usubjid").unique()
         frame = frame.filter(pl.col("inside").fill_null(False))
         if fact.of == DAYS_SINCE:
@@ -198,7 +200,7 @@ def _by_date(frame: pl.DataFrame, *, last: bool) -> pl.DataFrame:
     )
 
 
-def placed(frame: pl.DataFrame, window: Window, timeline: Timeline) -> pl.DataFrame:
+def placed(frame: pl.DataFrame, window: Window, timeline: Timeline, *, anchor: str | None) -> pl.DataFrame:
     """Add `since`, days after the window's moment, and `inside`, null where nothing places a row."""
     origin = window.since or "first_dose"
     origins = timeline.of(origin).select(
@@ -207,8 +209,11 @@ def placed(frame: pl.DataFrame, window: Window, timeline: Timeline) -> pl.DataFr
         (pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)).alias("origin_day"),
         pl.col("coarse").alias("origin_coarse"),
     )
-    frame = frame.join(origins, on=["usubjid", "clock"], how="left", maintain_order="left")
-    sharp = (pl.col("coarse") == 0) & (pl.col("origin_coarse") == 0)
+    own = pl.col("clock") == (anchor or "")  # days on this clock are days since the moment itself
+    frame = frame.join(origins, on=["usubjid", "clock"], how="left", maintain_order="left").with_columns(
+        pl.when(own).then(0.0).otherwise(pl.col("origin_day")).alias("origin_day")
+    )
+    sharp = (pl.col("coarse") == 0) & (pl.col("origin_coarse").fill_null(0) == 0)
     since = pl.when(sharp).then(pl.col("day") - pl.col("origin_day"))
     visit = pl.col("timepoint") if "timepoint" in frame.columns else pl.lit(None, dtype=pl.String)
     course = pl.col("course_number") if "course_number" in frame.columns else pl.lit(None, dtype=pl.Int64)

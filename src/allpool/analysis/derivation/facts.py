@@ -50,7 +50,10 @@ def derive_facts(
             for column in asked.columns:
                 filled = collecting(subjects, collected, [asked.element], dictionary, column=column)
                 sends = sends.join(filled, on="usubjid", how="semi")
-            found[asked.fact] = from_rows(rows, asked, subjects, timeline, waiting=waiting, sends=sends)
+            since = asked.window.since if asked.window and asked.window.since else "first_dose"
+            found[asked.fact] = from_rows(
+                rows, asked, subjects, timeline, anchor=moments[since].anchor, waiting=waiting, sends=sends
+            )
     for name, fact in facts.items():
         if isinstance(fact, IntervalFact):
             found[name] = _interval(fact, subjects, timeline)
@@ -199,6 +202,8 @@ def _computed(fact: ComputedFact, found: Mapping[str, pl.DataFrame]) -> pl.DataF
         pl.when(pl.col("result").is_null())
         .then(pl.coalesce("reason", "base_reason", pl.lit("not defined where a value is 0 or less")))
         .alias("reason"),
-        "srcdom",
-        "srcid",
+        *(
+            pl.when(pl.col("result").is_not_null()).then(pl.col(name)).alias(name)
+            for name in ("srcdom", "srcid")
+        ),
     )
