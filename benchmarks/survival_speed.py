@@ -14,11 +14,11 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,21 +138,25 @@ def pair(task: str, times: str, against: str | None, *, subjects: int, runs: int
         "task": task,
         "times": times,
         "against": against,
-        "seconds": statistics.median(run["seconds"] for run in here),
+        "seconds": _median(run["seconds"] for run in here),
         "seconds_all": [run["seconds"] for run in here],
         "mib": max(run["mib"] for run in here),
     }
     if against is not None:
         ratios = [a["seconds"] / b["seconds"] for a, b in zip(here, there, strict=True)]
         row |= {
-            "r_seconds": statistics.median(run["seconds"] for run in there),
+            "r_seconds": _median(run["seconds"] for run in there),
             "r_seconds_all": [run["seconds"] for run in there],
             "r_mib": max(run["mib"] for run in there),
             "r_version": there[0]["version"],
-            "ratio": statistics.median(ratios),
+            "ratio": _median(ratios),
             "difference": difference(task, times, against),
         }
     return row
+
+
+def _median(values: Iterable[float]) -> float:
+    return float(np.median(list(values)))
 
 
 def difference(task: str, times: str, against: str) -> float:
