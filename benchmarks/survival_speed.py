@@ -193,7 +193,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         else:
             compared = [
                 f"{row['r_seconds']:.2f}",
-                f"{row['ratio']:.2f}",
+                f"{row['ratio']:.2g}",
                 f"{task.bar:g}",
                 f"{row['difference']:.0e}",
             ]
@@ -224,7 +224,7 @@ def section(report: dict[str, Any]) -> str:
         BEGIN,
         "## Survival on a million subjects",
         "",
-        textwrap.fill(text.strip(), 138),
+        textwrap.fill(text.strip(), 138, break_on_hyphens=False),
         "",
         table(report["rows"]),
     ]

@@ -54,7 +54,7 @@ def test_section_replaces_the_former_one(tmp_path: Path, monkeypatch: pytest.Mon
     assert text.startswith("# Measured\n\nfirst\n\n")
     assert text.count("## Survival on a million subjects") == 1
     assert "medians of 5 pairs" in " ".join(text.split())
-    assert "| 1.500 | 3.00 | 0.50 | 2 | 1e-12 | 100 | 200 | met |" in text
+    assert "| 1.500 | 3.00 | 0.5 | 2 | 1e-12 | 100 | 200 | met |" in text
 
 
 @pytest.mark.parametrize(
