@@ -38,7 +38,7 @@ def pool_responses(
     title: str,
     model: str = "glmm",
     method: str = "REML",
-    test: str = "z",
+    test: str = "t",
     level: float = 0.95,
     published: Mapping[str, PublishedEstimate] | None = None,
     notes: tuple[str, ...] = (),
@@ -112,7 +112,7 @@ def pool_survival(
     at: float,
     unit: str = "month",
     method: str = "REML",
-    test: str = "z",
+    test: str = "t",
     level: float = 0.95,
     at_risk_minimum: int = LEAST_AT_RISK,
     published: Mapping[str, PublishedEstimate] | None = None,
@@ -128,7 +128,8 @@ def pool_survival(
     omitted: list[str] = []
     one_sided: list[str] = []
     for study, frame in sample.groups():
-        curve = kaplan_meier(frame["aval"] / days_per(unit), frame["event"], level=level)
+        entry = frame["entry"] / days_per(unit) if sample.delayed else None
+        curve = kaplan_meier(frame["aval"] / days_per(unit), frame["event"], entry=entry, level=level)
         point = curve.at([at]).iloc[0]
         if point["at_risk"] < at_risk_minimum:
             omitted.append(
