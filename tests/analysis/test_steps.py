@@ -485,10 +485,10 @@ def synthesis(asked: Asked) -> StepResult:
 
     rows = asked.answers("cr")
     x, n = (rows.groupby("studyid")["yes"].agg(what) for what in ("sum", "count"))
-    logit = asked.step(estimator="synthesis", endpoint="cr", model="logit", method="DL")
+    logit = asked.step(estimator="synthesis", endpoint="cr", model="logit", method="DL", test="z")
     own = pool_proportions(x.to_numpy(), n.to_numpy(), transform="logit", method="DL")
     same(one(logit, "pooled"), own.proportion, own.proportion_lower, own.proportion_upper)
-    late = asked.step(estimator="synthesis", endpoint="os", at=365, method="DL")
+    late = asked.step(estimator="synthesis", endpoint="os", at=365, method="DL", test="z")
     effects, variances = [], []
     for _, part in asked.times("os").groupby("studyid"):
         [row] = kaplan_meier(part["time"], part["event"]).at(365).to_dict("records")
@@ -497,7 +497,7 @@ def synthesis(asked: Asked) -> StepResult:
         variances.append((error / (s * np.log(s))) ** 2)
     pooled = random_effects(effects, variances, method="DL")
     same(one(late, "pooled", None, 365), float(np.exp(-np.exp(pooled.estimate))))
-    found = asked.step(estimator="synthesis", endpoint="cr")
+    found = asked.step(estimator="synthesis", endpoint="cr", test="z")
     own = pool_proportions(x.to_numpy(), n.to_numpy(), transform="glmm")
     same(one(found, "pooled"), own.proportion, own.proportion_lower, own.proportion_upper)
     assert [one(found, "study_estimate", study).value for study in STUDIES] == list(x / n)
