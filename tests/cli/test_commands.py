@@ -172,7 +172,7 @@ def test_check_says_what_would_wait(messy):
         (["analyse", "none.yaml"], 2, "no such file"),
         (["analyse", "plans/demo.yaml", "--release", "none"], 3, "no release 'none'"),
         (["export", "--study", "none", "--out", "fhir"], 2, "no study 'none'"),
-        (["trace", "none"], 2, "no result, subject or resource"),
+        (["trace", "none"], 2, "no result, subject, resource or quarantine entry"),
         (["check", "none.csv", "--mapping", "mappings/centre_1.yaml"], 2, "no such file"),
         (["check", "data/centre-1", "--mapping", "none.yaml"], 2, "no such file"),
     ],

@@ -1,4 +1,4 @@
-"""AMLSG from the store through its plan: transplant as it comes, competing risks and more equal the oracle."""
+"""AMLSG from the store through its plan: transplant as it comes, competing risks and more equal R."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def trace(
     ID stands in analysis_result and in every table. CELL is [FEED/]FILE[:SHEET]:ROW[:COLUMN]. Tells where
     from and where to; what the cells say stays in the store.
 
-    Examples: allpool trace 3f1c...
+    Example: allpool trace 3f1c...
 
     allpool trace 004-brno/pacienti.csv:7:datum_umrti
 

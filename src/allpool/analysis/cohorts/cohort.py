@@ -147,7 +147,7 @@ class Cohort:
         by: str | Grouping = "study",
         definition: str = "common",
         method: str = "REML",
-        test: str = "z",
+        test: str = "t",
         at: float | None = None,
         unit: str = "month",
         level: float = 0.95,

@@ -30,7 +30,7 @@ def synthesis(
     definition: str = "common",
     model: str = "glmm",
     method: str = "REML",
-    test: str = "z",
+    test: str = "t",
     at: float | None = None,
     unit: str = "month",
     level: float = 0.95,

@@ -12,7 +12,7 @@ from allpool.analysis.estimators.arrays import FloatArray, IntArray
 from allpool.errors import AnalysisError
 
 # adaptive Gauss-Hermite nodes per study, as many as the binomial-normal model takes
-NODES = 31
+NODES = 61
 MOST_STEPS = 100
 LARGEST_LOGIT = 25.0  # a fitted probability of 1e-11: the covariates separate the outcome
 BOUNDARY = 1e-4  # a standard deviation of logits this small is 0

@@ -30,7 +30,8 @@ class SynthesisStep(EndpointStep):
     by: str | Grouping = "study"
     model: Literal["glmm", "logit", "freeman-tukey", "arcsine", "raw"] = "glmm"
     method: Literal["FE", "DL", "PM", "REML", "ML", "EB", "SJ", "HE", "HS"] = "REML"
-    test: Literal["z", "t", "hksj"] = "z"
+    test: Literal["z", "t", "hksj"] = "t"
+    """`t` on k - 1 degrees of freedom, as the simulation of small studies recommends (docs/statistics.md)."""
     at: float | None = Field(default=None, gt=0)
     at_risk_minimum: int = Field(default=AT_RISK_MINIMUM, ge=1)
     published: bool = False
