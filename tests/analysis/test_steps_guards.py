@@ -356,3 +356,47 @@ def test_a_wrong_step_is_said_with_file_and_line(tmp_path: Path, form: str, says
     assert caught.value.place is not None
     assert caught.value.place.file == "plan.yaml"
     assert (caught.value.place.line or 0) >= 5, "in the second step"
+
+
+def test_the_flow_without_a_study(asked: Asked) -> None:
+    found = asked.step(estimator="flow", endpoint="os", excludes={"001": "its criteria are not stated"})
+    assert {item.group for item in found.statistics} == {"000", "003", None}
+    [total] = [i for i in found.statistics if (i.group, i.variable) == (None, "in_store")]
+    assert total.value == 48
+    assert "study 001 left out: its criteria are not stated" in (total.note or "")
+
+
+def test_the_flow_tells_unknown_from_not(asked: Asked) -> None:
+    """Of a population that any of several conditions makes; and further conditions of the step alone."""
+    found = asked.step(estimator="flow", population="frontline")
+    reasons = {item.variable_level for item in found.statistics if item.statistic == "N_miss"}
+    [not_known] = [reason for reason in reasons if reason and reason.startswith("not known")]
+    assert "front line" in not_known
+    found = asked.step(
+        estimator="flow", population="ph_positive", where=[{"element": "bm_blasts", "at_least": 50}]
+    )
+    reasons = {item.variable_level for item in found.statistics if item.statistic == "N_miss"}
+    assert "the further conditions asked are not met, or not known" in reasons
+    assert not [reason for reason in reasons if reason and reason.startswith("not: ")]
+
+
+def test_a_ratio_that_has_no_end_says_so() -> None:
+    """Nobody exposed at the landmark dies: the hazard ratio is not told, and its note says why."""
+    built = HandBuilt()
+    for number in range(24):
+        exposed = number % 2 == 0
+        key = built.patient(
+            f"{number:02}",
+            first_dose="2022-01-01",
+            response="cr 2022-01-29",
+            death=None if exposed else f"2022-{6 + number % 6:02}-20",
+            last_contact=f"2022-{6 + number % 6:02}-{20 + number // 4}",
+        )
+        if exposed:
+            built.event("procedure", key, "hsct_date", "performed", "2022-03-01", status="completed")
+    own = Asked(built)
+    for form in ({"estimator": "landmark", "at": 60}, {"estimator": "time-dependent"}):
+        found = own.step(**RESPONSE, exposure=EXPOSED, **form)
+        assert one(found, "hazard_ratio", "exposed").value is None
+        assert "monotone" in (one(found, "hazard_ratio", "exposed").note or "")
+    own.engine.dispose()

@@ -143,10 +143,12 @@ def _steps(
         reasons = reasons.fillna(_where(met.eq(False), f"not {words}", everybody))
     for words, met in met_by.items():
         reasons = reasons.fillna(_where(met.isna(), f"not known: {words}", everybody))
-    inside = set(cohort.subjects["usubjid"])
-    rest = reasons.isna() & ~reasons.index.isin(inside)
-    reasons[rest] = f"not: {own.title}"
-    reasons[reasons.index.isin(inside)] = None
+    belongs = members(own, everybody, tables=tables, catalogue=catalogue)  # `any_of` speaks here alone
+    reasons = reasons.fillna(_where(belongs.eq(False), f"not: {own.title}", everybody))
+    reasons = reasons.fillna(_where(belongs.isna(), f"not known: {own.title}", everybody))
+    inside = reasons.index.isin(cohort.subjects["usubjid"])
+    reasons[reasons.isna() & ~inside] = "the further conditions asked are not met, or not known"
+    reasons[inside] = None
     yield _Step("population", own.title, reasons)
     if endpoint is not None:
         sample = cohort.sample(endpoint, definition=definition)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -274,11 +274,17 @@ def number(value: Any) -> float | None:
     return own if isfinite(own) else None
 
 
-def term_statistics(table: pd.DataFrame, ratio: str, *, n: int) -> list[Statistic]:
-    """Return the ratio with its interval and P of each term of a regression table."""
+def term_statistics(table: pd.DataFrame, ratio: str, *, n: int, said: Sequence[str] = ()) -> list[Statistic]:
+    """Return the ratio with its interval and P of each term of a regression table.
+
+    `said` is what the model warned of: a ratio without an interval is then one without an end, and is not
+    told.
+    """
     found: list[Statistic] = []
     for row in table.to_dict("records"):
-        term = str(row["term"])
-        found.append(Statistic(ratio, number(row[ratio]), group=term, n=n, **limits(row)))
+        term, ends = str(row["term"]), limits(row)
+        endless = bool(said) and ends["lower"] is None and ends["upper"] is None
+        value, note = (None, joined(*said)) if endless else (number(row[ratio]), None)
+        found.append(Statistic(ratio, value, group=term, n=n, note=note, **ends))
         found.append(Statistic("p", number(row["p"]), group=term, n=n))
     return found

@@ -25,6 +25,7 @@ from allpool.analysis.plans.steps.base import (
     term_statistics,
     unknown_membership,
 )
+from allpool.analysis.plans.steps.regression import cox_model
 from allpool.analysis.plans.steps.survival import Times, TimeStep, at_time
 from allpool.analysis.units import days_per
 from allpool.errors import AnalysisError
@@ -100,27 +101,25 @@ class TimeDependentStep(ExposureStep):
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return the hazard ratio of the exposure and of the covariates, and P of Mantel and Byar."""
-        from allpool.analysis.survival import cox
         from allpool.analysis.time_dependent import counting_process, mantel_byar
 
         sample, frame, note = self.exposed(cohort)
         rows = counting_process(frame, time="aval", event="event", exposure_time="exposure_time")
         rows = rows.assign(start=rows[["start", "entry"]].max(axis=1)).query("start < stop")
-        model = cox(
+        model, said = cox_model(
             rows,
-            "stop",
-            "event",
             ["exposed", *self.covariates],
+            time="stop",
             entry="start",
-            strata=list(self.strata) or None,
+            strata=self.strata,
             ties=self.ties,
             level=self.level,
         )
         ever = int((rows["exposed"] == 1).sum())
         statistics = [
-            Statistic("events", model.events, n=len(frame), note=note),
+            Statistic("events", model.events, n=len(frame), note=joined(*said, note)),
             Statistic("exposed", ever, n=len(frame), note="subjects exposed while at risk"),
-            *term_statistics(model.table, "hazard_ratio", n=len(frame)),
+            *term_statistics(model.table, "hazard_ratio", n=len(frame), said=said),
         ]
         strata = None if not self.strata else frame[list(self.strata)].agg("|".join, axis=1)
         entry = frame["entry"] if sample.delayed else None
@@ -141,7 +140,7 @@ class LandmarkStep(ExposureStep):
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return survival after the landmark by exposure, the log-rank P and the hazard ratio."""
-        from allpool.analysis.survival import cox, landmark, logrank
+        from allpool.analysis.survival import landmark, logrank
 
         sample, frame, note = self.exposed(cohort)
         late = int((frame["entry"] > self.at * days_per(unit)).sum())
@@ -170,15 +169,8 @@ class LandmarkStep(ExposureStep):
         strata = None if not self.strata else after[list(self.strata)].agg("|".join, axis=1)
         test = logrank(after["aval"], after["event"], after["group"], strata=strata)
         statistics.append(Statistic("logrank_p", number(test.p), n=len(after), note=said))
-        model = cox(
-            after,
-            "aval",
-            "event",
-            ["exposed", *self.covariates],
-            strata=list(self.strata) or None,
-            level=self.level,
-        )
-        statistics += term_statistics(model.table, "hazard_ratio", n=model.n)
+        model, warned = cox_model(after, ["exposed", *self.covariates], strata=self.strata, level=self.level)
+        statistics += term_statistics(model.table, "hazard_ratio", n=model.n, said=warned)
         return Answer.of(
             own, statistics, drawing=Drawing("Kaplan-Meier curves from the landmark", curves.plot)
         )

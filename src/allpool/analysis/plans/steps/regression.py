@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
@@ -27,6 +27,9 @@ from allpool.analysis.plans.steps.base import (
 from allpool.analysis.plans.steps.survival import TimeStep
 from allpool.errors import AnalysisError
 from allpool.mappings.dictionary import Many
+
+if TYPE_CHECKING:
+    from allpool.analysis.survival import CoxModel
 
 
 class RegressionStep(EndpointStep):
@@ -78,6 +81,31 @@ def _left(lost: int) -> str | None:
     return f"{lost} left out: a covariate or stratum is unknown" if lost else None
 
 
+def cox_model(
+    frame: pd.DataFrame,
+    names: list[str],
+    *,
+    time: str = "aval",
+    entry: str | None = None,
+    strata: tuple[str, ...] = (),
+    ties: str = "efron",
+    level: float,
+) -> tuple[CoxModel, list[str]]:
+    """Return a Cox model of `event`, and what it warns of, which is printed beside it."""
+    from allpool.analysis.survival import MonotoneLikelihoodWarning, cox
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", MonotoneLikelihoodWarning)
+        model = cox(
+            frame, time, "event", names, entry=entry, strata=list(strata) or None, ties=ties, level=level
+        )
+    said = [str(item.message) for item in caught if item.category is MonotoneLikelihoodWarning]
+    for item in caught:
+        if item.category is not MonotoneLikelihoodWarning:
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+    return model, said
+
+
 class CoxStep(RegressionStep, TimeStep):
     """Cox model of covariates known at time zero, stratified or not."""
 
@@ -92,26 +120,20 @@ class CoxStep(RegressionStep, TimeStep):
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return the hazard ratio and P of each term."""
-        from allpool.analysis.survival import MonotoneLikelihoodWarning, cox
-
         sample = evaluable(self.sample(cohort))
         frame, names, note = self.modelled(cohort, sample, others=self.strata)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", MonotoneLikelihoodWarning)
-            model = cox(
-                frame,
-                "aval",
-                "event",
-                names,
-                entry="entry" if sample.delayed else None,
-                strata=list(self.strata) or None,
-                ties=self.ties,
-                level=self.level,
-            )
-        said = [str(item.message) for item in caught if item.category is MonotoneLikelihoodWarning]
+        model, said = cox_model(
+            frame,
+            names,
+            entry="entry" if sample.delayed else None,
+            strata=self.strata,
+            ties=self.ties,
+            level=self.level,
+        )
         strata = f"stratified by {', '.join(self.strata)}" if self.strata else None
         events = Statistic("events", model.events, n=model.n, note=joined(*said, strata, note))
-        return Answer.of(sample, [events, *term_statistics(model.table, "hazard_ratio", n=model.n)])
+        terms = term_statistics(model.table, "hazard_ratio", n=model.n, said=said)
+        return Answer.of(sample, [events, *terms])
 
 
 class FineGrayStep(RegressionStep, TimeStep):

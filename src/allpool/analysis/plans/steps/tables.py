@@ -126,7 +126,9 @@ class FlowStep(TableStep):
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return how many came how far per study, with a diagram."""
-        table = cohort.flow(endpoint=self.endpoint, definition=self.definition, studies=self.studies or None)
+        asked = self.studies or sorted(set(cohort.tables.adsl["studyid"]))
+        studies = [study for study in asked if study not in self.excludes]
+        table = self.chosen(cohort).flow(endpoint=self.endpoint, definition=self.definition, studies=studies)
 
         def draw() -> Figure:
             from allpool.analysis.pages.flow_plot import flow_figure
