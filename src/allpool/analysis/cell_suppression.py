@@ -34,7 +34,8 @@ def withheld_cells(counts: Mapping[Name, int], sums: Iterable[Sum], *, minimum: 
     """Return the counts to withhold: those of 1 to `minimum` - 1, and those that would give one of them away.
 
     A small count (also one that is printed nowhere, as those who did not respond among those who could) is
-    safe where the printed counts leave it anything from 1 to `minimum` - 1 at least. Zero is no small count.
+    safe where the printed counts leave it anything from 1 to `minimum` - 1 at least, and more than one value.
+    Zero is no small count.
     `ValueError` where the parts of a sum exceed its total.
     """
     numbers: dict[Hashable, int] = dict(counts.items())
@@ -77,13 +78,15 @@ class _Table:
         self.hidden = frozenset(self.counts) - self.printed
 
     def is_safe(self, cell: Hashable, withheld: set[Hashable]) -> bool:
-        """Return whether what is printed leaves `cell` all small values."""
+        """Return whether what is printed leaves `cell` all small values, and two values at least."""
         rows, unknown = self._around(cell, self.hidden | withheld)
         if not rows:
             return True
-        return self._bound(cell, rows, unknown, 1) <= 1 + ROUNDING and (
-            -self._bound(cell, rows, unknown, -1) >= self.minimum - 1 - ROUNDING
-        )
+        low = self._bound(cell, rows, unknown, 1)
+        if low > 1 + ROUNDING:
+            return False
+        # where the minimum is 2 the only small value is 1, and a reader must not know that it is that
+        return -self._bound(cell, rows, unknown, -1) >= max(self.minimum - 1, low + 1) - ROUNDING
 
     def next_to(self, cell: Hashable, withheld: set[Hashable]) -> Hashable:
         """Return the printed count to withhold next: near `cell`, a part rather than a total, a low one."""
