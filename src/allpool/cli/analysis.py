@@ -50,7 +50,7 @@ def analyse(
     per number as analysis results data (CDISC) in ard.csv. Small counts of real patients do not leave:
     `[disclosure] minimum` of the configuration, 5 unless it says otherwise.
 
-    Example: allpool analyse examples/consortium/plans/pooled.yaml --out build/pooled
+    Example: allpool analyse examples/consortium/plans/q13_cir.yaml --out build/q13
     """
     from allpool.analysis.plans.night import analyse as run
     from allpool.etl.lock import locked

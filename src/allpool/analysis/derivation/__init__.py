@@ -1,1 +1,1 @@
-"""From the resource tables to adsl, adrs, adtte, adae and admrd."""
+"""From the resource tables to adsl, adrs, adtte, adfact, adex, adae and admrd."""

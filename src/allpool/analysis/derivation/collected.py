@@ -19,7 +19,6 @@ def read_collected(connection: Connection) -> pl.DataFrame:
     """Return studyid, siteid, record, column: what the mapping of a centre's feed has a rule for.
 
     A column is one that a rule of the record fills, by the name of its element: `performed` for its date.
-
     `siteid` is empty where one feed brings every centre of its study. A feed that names no study brings those
     of the subjects that came with it.
     """

@@ -1,4 +1,4 @@
-"""Derive the analysis tables adsl, adrs, adtte, adae and admrd from the resource tables."""
+"""Derive the analysis tables (adsl, adrs, adtte, adfact, adex, adae, admrd) from the resource tables."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Derived:
 
 
 def derive(engine: Engine, *, catalogue: Catalogue | None = None) -> Derived:
-    """Fill adsl, adrs, adtte, adae and admrd anew from the resource tables, in one transaction.
+    """Fill adsl, adrs, adtte, adfact, adex, adae and admrd anew from the resource tables, in one transaction.
 
     The same resources give the same rows. A subject that an endpoint cannot be told for keeps its row, with
     the reason in `adrs.reason` or `adtte.evntdesc`.

@@ -14,8 +14,6 @@ from sqlalchemy.engine import Connection
 from allpool.errors import AnalysisError
 from allpool.models import Quarantine, SourceFile
 
-FORM = "[FEED/]FILE[:SHEET]:ROW[:COLUMN]"
-
 
 @dataclass(frozen=True)
 class CellPlace:
