@@ -241,9 +241,9 @@ def test_groups_of_what_is_no_number(asked: Asked) -> None:
     cut = {"column": "studyid", "cut": [1]}
     assert "study does not hold numbers" in refusal(asked, estimator="proportion", endpoint="cr", by=cut)
     said = refusal(asked, estimator="cox", endpoint="os", covariates="study", per={"study": 10})
-    assert "no covariate that is a number" in said, "000, 001 and 003 are codes"
+    assert "no covariate that is a number" in said, "000, 002 and 003 are codes"
     found = asked.step(estimator="cox", endpoint="os", covariates="study")
-    assert {item.group for item in found.statistics if item.group} == {"study=001", "study=003"}
+    assert {item.group for item in found.statistics if item.group} == {"study=002", "study=003"}
 
 
 def test_empty_groups_and_unknown_ones(asked: Asked) -> None:
@@ -255,10 +255,10 @@ def test_empty_groups_and_unknown_ones(asked: Asked) -> None:
     assert set(found.answer.left_out["reason"]) == {"ph_status unknown"}
     assert len(found.answer.left_out) == 3
     pair = {"before": "imm_cd3_abs_before", "after": "imm_cd3_abs_after_course_1"}
-    found = asked.step(estimator="paired", **pair, by="ph_status")
+    found = asked.step(estimator="paired", **pair, by="ph_status", studies="002")
     assert {item.group for item in found.statistics} == {"negative", "positive"}
     reasons = found.answer.left_out["reason"].value_counts().to_dict()
-    assert reasons == {"ph_status unknown": 3, "no value before or after": 6}
+    assert reasons == {"ph_status unknown": 1, "no value before or after": 2}
     nothing = {"before": "imm_cd3_abs_before", "after": "imm_treg_pct_cd4_before"}
     assert "nobody has both" in refusal(asked, estimator="paired", **nothing)
 
@@ -266,7 +266,7 @@ def test_empty_groups_and_unknown_ones(asked: Asked) -> None:
 def test_a_refusal_inside_one_group(asked: Asked) -> None:
     """Where one test cannot be made, the other numbers stand, and that one says why."""
     pair = {"before": "imm_cd3_abs_before", "after": "imm_cd3_abs_before"}  # no difference at all
-    found = asked.step(estimator="paired", **pair, model="mixed")
+    found = asked.step(estimator="paired", **pair, model="mixed", studies="002")
     assert one(found, "wilcoxon_p", "all").value is None
     assert one(found, "wilcoxon_p", "all").note
     assert one(found, "median_before", "all").value
@@ -285,11 +285,11 @@ def test_unknown_is_counted_once(asked: Asked) -> None:
 
 
 def test_studies_that_the_store_does_not_have(asked: Asked) -> None:
-    said = refusal(asked, estimator="proportion", endpoint="cr", studies=["002"])
-    assert said == "no subjects of study 002 in the store; it has 000, 001, 003"
-    found = asked.step(estimator="proportion", endpoint="cr", by="study", excludes={"001": "its criteria"})
+    said = refusal(asked, estimator="proportion", endpoint="cr", studies=["001"])
+    assert said == "no subjects of study 001 in the store; it has 000, 002, 003"
+    found = asked.step(estimator="proportion", endpoint="cr", by="study", excludes={"002": "its criteria"})
     assert {item.group for item in found.statistics if item.value is not None} == {"000", "003"}
-    assert all("study 001 left out: its criteria" in (item.note or "") for item in found.statistics)
+    assert all("study 002 left out: its criteria" in (item.note or "") for item in found.statistics)
 
 
 STEP = (
@@ -359,11 +359,11 @@ def test_a_wrong_step_is_said_with_file_and_line(tmp_path: Path, form: str, says
 
 
 def test_the_flow_without_a_study(asked: Asked) -> None:
-    found = asked.step(estimator="flow", endpoint="os", excludes={"001": "its criteria are not stated"})
+    found = asked.step(estimator="flow", endpoint="os", excludes={"002": "its criteria are not stated"})
     assert {item.group for item in found.statistics} == {"000", "003", None}
     [total] = [i for i in found.statistics if (i.group, i.variable) == (None, "in_store")]
     assert total.value == 48
-    assert "study 001 left out: its criteria are not stated" in (total.note or "")
+    assert "study 002 left out: its criteria are not stated" in (total.note or "")
 
 
 def test_the_flow_tells_unknown_from_not(asked: Asked) -> None:

@@ -44,6 +44,7 @@ STEPS: tuple[dict[str, Any], ...] = (
         "before": "imm_cd3_abs_before",
         "after": "imm_cd3_abs_after_course_1",
         "model": "mixed",
+        "studies": "002",
     },
     {"estimator": "overlap"},
     {"estimator": "flow", "endpoint": "os"},
