@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, select, text
+import polars as pl
+from sqlalchemy import JSON, Connection, Engine, Text, cast, select, text
 from sqlalchemy.exc import DBAPIError
 
 from allpool.analysis.cohorts.cohort import Cohort, cohort_of
@@ -29,6 +30,7 @@ from allpool.models import (
     EtlRun,
     PublishedEstimate,
     Release,
+    bulk,
 )
 from allpool.models.engine import connect
 
@@ -130,10 +132,13 @@ def read_derived(connection: Connection) -> DerivedTables:
     known = [value if isinstance(value, dict) else json.loads(value or "{}") for value in adsl["baseline"]]
     adsl["baseline"] = pd.Series(known, index=adsl.index, dtype=object)
     adsl["synthetic"] = adsl["synthetic"].astype(bool)
-    others = (
-        _frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex, Admrd, PublishedEstimate)
-    )
-    return DerivedTables(adsl, *others)
+    others = (_frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex, Admrd))
+    return DerivedTables(adsl, *others, published=read_printed(connection))
+
+
+def read_printed(connection: Connection) -> pd.DataFrame:
+    """Return what papers print, with what the last night recomputed of it."""
+    return _frame(connection, PublishedEstimate)
 
 
 def last_run(connection: Connection) -> int | None:
@@ -142,9 +147,16 @@ def last_run(connection: Connection) -> int | None:
 
 
 def _frame(connection: Connection, table: type[Base]) -> pd.DataFrame:
+    """Return a table as pandas has it: days as dates, columns without any value as objects."""
     own = table.__table__
-    keys = list(own.primary_key)
-    frame = pd.read_sql_query(select(own).order_by(*keys), connection)
+    columns = [  # JSON as its text, whatever the driver makes of it
+        cast(column, Text).label(column.name) if isinstance(column.type, JSON) else column for column in own.c
+    ]
+    rows = bulk.read(connection, select(*columns).order_by(*own.primary_key))
+    frame = rows.to_pandas()
+    for name, kind in rows.schema.items():
+        if kind == pl.Date:
+            frame[name] = pd.Series(rows[name].to_list(), index=frame.index, dtype=object)
     return frame.astype({name: object for name in frame.columns if frame[name].isna().all()})
 
 

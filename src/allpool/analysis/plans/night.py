@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -22,7 +22,7 @@ from allpool.analysis.published.forms import PublishedFile
 from allpool.analysis.published.load import load_published
 from allpool.analysis.published.recompute import recompute
 from allpool.analysis.published.storing import plan_name, store_published
-from allpool.analysis.store import check_release, read_derived
+from allpool.analysis.store import check_release, read_derived, read_printed
 from allpool.config import DisclosureSection
 from allpool.errors import DefinitionError
 
@@ -96,7 +96,7 @@ def analyse(
         tables = read_derived(connection)
         if published is not None:
             store_published(connection, recompute(printed, tables, catalogue), catalogue, release=release)
-            tables = read_derived(connection)
+            tables = replace(tables, published=read_printed(connection))
         results = [run_step(plan, step, tables, catalogue) for plan in loaded for step in plan.steps]
         store_results(connection, results, catalogue, release=release)
         minimum = minimum_for(connection, disclosure_minimum)
