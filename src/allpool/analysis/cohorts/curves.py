@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from allpool.analysis.cohorts.samples import Sample
+from allpool.analysis.cohorts.samples import Sample, evaluable
 from allpool.analysis.estimators.kaplan_meier import KaplanMeier, kaplan_meier
 from allpool.analysis.estimators.logrank import LogRank, logrank
 from allpool.analysis.units import days_per
-from allpool.errors import AnalysisError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,10 +102,6 @@ def survival_curves(
     measure: str = "Event-free probability",
 ) -> SurvivalCurves:
     """Estimate one curve per group of a time-to-event sample; `AnalysisError` where nobody is evaluable."""
-    if sample.frame.empty:
-        raise AnalysisError(
-            f"too little data: nobody is evaluable ({sample.note() or 'the cohort is empty'})"
-        )
     days = days_per(unit)
     curves = {
         group: kaplan_meier(
@@ -116,6 +111,6 @@ def survival_curves(
             ci=ci,
             level=level,
         )
-        for group, frame in sample.groups()
+        for group, frame in evaluable(sample).groups()
     }
     return SurvivalCurves(curves, sample, title, unit, override, measure)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from allpool.analysis.cohorts.samples import Sample, punctual
+from allpool.analysis.cohorts.samples import Sample, evaluable, punctual
 from allpool.analysis.units import days_per
-from allpool.errors import AnalysisError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,11 +62,7 @@ def incidence_curves(
     """Estimate the curves of a time-to-event sample; `AnalysisError` where nobody is evaluable."""
     from allpool.analysis.competing import cumulative_incidence
 
-    frame = sample.frame
-    if frame.empty:
-        raise AnalysisError(
-            f"too little data: nobody is evaluable ({sample.note() or 'the cohort is empty'})"
-        )
+    frame = evaluable(sample).frame
     days = days_per(unit)
     estimate = cumulative_incidence(
         frame["aval"] / days,

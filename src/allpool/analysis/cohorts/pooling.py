@@ -8,7 +8,7 @@ import numpy as np
 
 from allpool.analysis.cohorts.evidence import PATIENT_LEVEL, PUBLISHED, PublishedEstimate
 from allpool.analysis.cohorts.pooled import Pooled, PooledStudies
-from allpool.analysis.cohorts.samples import Sample
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Sample
 from allpool.analysis.cohorts.study_fits import (
     NAN,
     StudyFit,
@@ -28,8 +28,6 @@ from allpool.analysis.units import days_per
 from allpool.errors import AnalysisError
 
 __all__ = ["Pooled", "PooledStudies", "pool_responses", "pool_survival"]
-
-LEAST_AT_RISK = 5
 
 
 def pool_responses(
@@ -114,7 +112,7 @@ def pool_survival(
     method: str = "REML",
     test: str = "t",
     level: float = 0.95,
-    at_risk_minimum: int = LEAST_AT_RISK,
+    at_risk_minimum: int = AT_RISK_MINIMUM,
     published: Mapping[str, PublishedEstimate] | None = None,
     notes: tuple[str, ...] = (),
     override: str | None = None,

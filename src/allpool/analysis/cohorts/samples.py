@@ -22,6 +22,8 @@ from allpool.models import Adsl
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.membership import DerivedTables
 
+AT_RISK_MINIMUM = 5
+"""With fewer at risk at a time, an estimate then is not told unless asked: our convention, no standard."""
 CAUSES = {0: 1, 1: 0, 2: 2}
 """Cause of adtte's cnsr: the event, censored, a competing event."""
 BELOW = "below "
@@ -130,6 +132,15 @@ def _place(group: str) -> tuple[float, str]:
         return float(group.split(" ", 1)[0]), group
     except ValueError:
         return inf, group
+
+
+def evaluable(sample: Sample) -> Sample:
+    """Return the sample; `AnalysisError` where nobody is evaluable."""
+    if sample.frame.empty:
+        raise AnalysisError(
+            f"too little data: nobody is evaluable ({sample.note() or 'the cohort is empty'})"
+        )
+    return sample
 
 
 def punctual(sample: Sample, what: str) -> Sample:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from allpool.analysis.cohorts.cohort import OWN
 from allpool.analysis.cohorts.evidence import PATIENT_LEVEL, PUBLISHED, Evidence, PublishedEstimate, select
 from allpool.analysis.cohorts.membership import members
 from allpool.analysis.cohorts.mixtures import same_denominator
 from allpool.analysis.cohorts.overlap import distinct_patients
 from allpool.analysis.cohorts.poolability import check, published_enough
 from allpool.analysis.cohorts.pooled import PooledStudies
-from allpool.analysis.cohorts.pooling import LEAST_AT_RISK, pool_responses, pool_survival
-from allpool.analysis.cohorts.samples import Grouping, Sample
+from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Grouping, Sample
 from allpool.errors import AnalysisError
 
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.cohort import Cohort
 
 BY_STUDY = "study"
-OWN = "own"
 
 
 def synthesis(
@@ -34,7 +34,7 @@ def synthesis(
     at: float | None = None,
     unit: str = "month",
     level: float = 0.95,
-    at_risk_minimum: int = LEAST_AT_RISK,
+    at_risk_minimum: int = AT_RISK_MINIMUM,
     outcome: str | None = None,
     published: Iterable[PublishedEstimate] = (),
     studies: Sequence[str] = (),

@@ -12,6 +12,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection
 
 from allpool.analysis.cohorts.adverse_events import ALL_EVENTS
+from allpool.analysis.cohorts.cohort import OWN
 from allpool.analysis.cohorts.variables import ELEMENT_OF
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.conditions import Condition
@@ -20,8 +21,6 @@ from allpool.analysis.lineage.cells import rows_in
 from allpool.analysis.lineage.moments import moments_of
 from allpool.models import Base
 
-OWN: Final = "own"
-"""The definition that asks each study under its own."""
 NOT_ROWS: Final = ("study", "centre", "studyid", "siteid")
 PERSON: Final[Mapping[str, tuple[str, str]]] = {
     "sex": ("patient", "gender"),

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from allpool.analysis.pages.plots import COLOURS, FEW_AT_RISK, foot, mark, shown_count, style, ticks_to
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM
+from allpool.analysis.pages.plots import COLOURS, foot, mark, shown_count, style, ticks_to
 
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.incidences import IncidenceCurves
@@ -39,7 +40,7 @@ def incidence_figure(curves: IncidenceCurves) -> Figure:
                 time = np.concatenate(([0.0], curve.time))
                 steps = np.concatenate(([0.0], curve.incidence[:, index]))
                 # up to the first time with too few at risk the curve stands, beyond it is only hinted at
-                few = np.flatnonzero(curve.at_risk < FEW_AT_RISK)
+                few = np.flatnonzero(curve.at_risk < AT_RISK_MINIMUM)
                 cut = int(few[0]) + 1 if few.size else time.size
                 look = {"where": "post", "color": colour, "ls": stroke}
                 label = f"{curve.group}, {words}: {events} of {curve.n}"
@@ -70,6 +71,6 @@ def incidence_figure(curves: IncidenceCurves) -> Figure:
         figure.text(0.02, 0.985, fill(curves.title, 100), va="top", fontsize=9)
         longest = max(len(str(curve.group)) for curve in groups)
         figure.subplots_adjust(left=min(0.11 + 0.009 * longest, 0.34), right=0.97, top=0.88, bottom=0.07)
-        foot(figure, f"Aalen-Johansen; pale where fewer than {FEW_AT_RISK} are at risk")
+        foot(figure, f"Aalen-Johansen; pale where fewer than {AT_RISK_MINIMUM} are at risk")
         mark(figure, synthetic=curves.synthetic)
         return figure

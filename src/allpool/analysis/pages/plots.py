@@ -17,6 +17,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -34,7 +36,6 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-FEW_AT_RISK = 5
 _FEWEST: ContextVar[int] = ContextVar("fewest", default=1)
 MOST_SHADED = 2
 STEPS = (1, 2, 3, 4, 6, 12, 24, 36, 60, 90, 120, 180, 365, 730, 1826)
@@ -81,7 +82,7 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
         _at_risk(risk, curves, ticks)
         figure.subplots_adjust(left=min(0.11 + 0.009 * longest, 0.34), right=0.97, top=0.88, bottom=0.07)
         one = next(iter(curves.values()))
-        notes = [f"pale where fewer than {FEW_AT_RISK} are at risk; ticks: censored"]
+        notes = [f"pale where fewer than {AT_RISK_MINIMUM} are at risk; ticks: censored"]
         if rows <= MOST_SHADED:
             notes.insert(0, f"shaded: {one.level:.0%} intervals ({one.ci})")
         if curves.override:
@@ -115,7 +116,7 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, *, label: str, style: tuple[str,
     time = np.concatenate(([0.0], curve.time))
     survival = np.concatenate(([1.0], curve.survival))
     # up to the first time with too few at risk the curve stands, beyond it is only hinted at
-    few = np.flatnonzero(curve.at_risk < FEW_AT_RISK)
+    few = np.flatnonzero(curve.at_risk < AT_RISK_MINIMUM)
     cut = int(few[0]) + 1 if few.size else time.size
     axes.step(time[:cut], survival[:cut], where="post", color=colour, ls=stroke, label=label)
     if _FEWEST.get() > 1:  # each step down there is one of few persons

@@ -7,7 +7,7 @@ from math import inf, isnan
 
 import pandas as pd
 
-from allpool.analysis.cohorts.samples import Sample
+from allpool.analysis.cohorts.samples import Sample, evaluable
 from allpool.analysis.published.recipes import (
     Chosen,
     CumulativeIncidenceRecipe,
@@ -93,9 +93,7 @@ def log_rank(recipe: LogRankRecipe, asked: Asked) -> Recomputed:
 def sample_of(recipe: TimeRecipe, asked: Asked) -> Sample:
     """Return the subjects with a time; `AnalysisError` where nobody has one."""
     sample = asked.cohort().sample(recipe.endpoint, definition=recipe.definition, override=recipe.override)
-    if sample.frame.empty:
-        raise AnalysisError(f"too little data: nobody is evaluable ({sample.note() or 'nobody is asked'})")
-    return sample
+    return evaluable(sample)
 
 
 def groups_of(groups: Mapping[str, Chosen], asked: Asked) -> pd.Series:

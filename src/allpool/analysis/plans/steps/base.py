@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from allpool.analysis.cohorts.summary import SummaryTable
 
-AT_RISK_MINIMUM = 5
-
 
 @dataclass(frozen=True)
 class Statistic:
@@ -157,15 +155,6 @@ class EndpointStep(StepBase):
             self.endpoint, by=by or self.by, definition=self.definition, override=self.override
         )
         return sample.without(self.excludes)
-
-
-def evaluable(sample: Sample) -> Sample:
-    """Return the sample; `AnalysisError` where nobody is evaluable."""
-    if sample.frame.empty:
-        raise AnalysisError(
-            f"too little data: nobody is evaluable ({sample.note() or 'the cohort is empty'})"
-        )
-    return sample
 
 
 def column_of(

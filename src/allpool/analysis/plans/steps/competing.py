@@ -8,13 +8,11 @@ from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.incidences import incidence_curves
-from allpool.analysis.cohorts.samples import Grouping, punctual
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Grouping, evaluable, punctual
 from allpool.analysis.plans.steps.base import (
-    AT_RISK_MINIMUM,
     Answer,
     Drawing,
     Statistic,
-    evaluable,
     joined,
     number,
     pooled_groups,

@@ -10,15 +10,13 @@ from pydantic import Field, model_validator
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.curves import survival_curves
 from allpool.analysis.cohorts.exposures import exposure_times
-from allpool.analysis.cohorts.samples import Grouping, Sample
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Grouping, Sample, evaluable
 from allpool.analysis.definitions.conditions import Event, Response
 from allpool.analysis.plans.steps.base import (
-    AT_RISK_MINIMUM,
     Answer,
     Drawing,
     Statistic,
     design,
-    evaluable,
     joined,
     number,
     pooled_studies,

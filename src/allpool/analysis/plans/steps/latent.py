@@ -9,13 +9,12 @@ import pandas as pd
 from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Grouping
+from allpool.analysis.cohorts.samples import Grouping, evaluable
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
     Statistic,
     design,
-    evaluable,
     joined,
     number,
     pooled_studies,

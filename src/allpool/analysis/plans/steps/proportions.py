@@ -7,12 +7,11 @@ from typing import Literal
 import pandas as pd
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Grouping, Sample
+from allpool.analysis.cohorts.samples import Grouping, Sample, evaluable
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
     Statistic,
-    evaluable,
     joined,
     limits,
     number,

@@ -11,13 +11,12 @@ from pandas.api.types import is_numeric_dtype
 from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Grouping, Sample, punctual
+from allpool.analysis.cohorts.samples import Grouping, Sample, evaluable, punctual
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
     Statistic,
     design,
-    evaluable,
     joined,
     number,
     pooled_studies,

@@ -9,15 +9,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.curves import survival_curves
-from allpool.analysis.cohorts.samples import Grouping, punctual
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Grouping, evaluable, punctual
 from allpool.analysis.estimators.kaplan_meier import KaplanMeier
 from allpool.analysis.plans.steps.base import (
-    AT_RISK_MINIMUM,
     Answer,
     Drawing,
     EndpointStep,
     Statistic,
-    evaluable,
     joined,
     limits,
     number,

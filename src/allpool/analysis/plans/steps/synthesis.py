@@ -7,14 +7,12 @@ from typing import Literal
 from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Grouping
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Grouping, evaluable
 from allpool.analysis.plans.steps.base import (
-    AT_RISK_MINIMUM,
     Answer,
     Drawing,
     EndpointStep,
     Statistic,
-    evaluable,
     joined,
     limits,
     number,
