@@ -204,11 +204,91 @@ def test_survival_that_tells_of_few() -> None:
         Statistic("survival", 0.95, group="a", at=6, lower=0.8, upper=0.99, n=40),
         Statistic("standard_error", 0.03, group="a", at=6, n=40),
         Statistic("at_risk", 38, group="a", at=6, n=40),
+        Statistic("survival", 0.75, group="a", at=12, n=40),
+        Statistic("at_risk", 30, group="a", at=12, n=40),
         Statistic("survival", 0.6, group="a", at=24, n=40),
         Statistic("at_risk", 3, group="a", at=24, n=40),
     ]
     left = disclosed_statistics(rows, minimum=5)
-    assert [item.value for item in left] == [12, None, None, 38, None, None], "2 events; then 3 at risk"
+    told = [12, None, None, None, 0.75, 30, None, None]
+    assert [item.value for item in left] == told, "2 events, of 2 no longer at risk; then 3 at risk"
+
+
+def told(*rows: Statistic) -> list[float | None]:
+    """Return what is left of the values."""
+    return [item.value for item in disclosed_statistics(rows, minimum=5)]
+
+
+def test_a_pooled_share_of_few_is_withheld() -> None:
+    """2 of 48 had it: neither study says so, nor the pooled share, nor what was computed from them."""
+    rows = (
+        Statistic("study_estimate", 1 / 19, group="001", n=19, note="weight 49.5 %, patient-level"),
+        Statistic("study_estimate", 1 / 29, group="004", n=29, note="weight 50.5 %, patient-level"),
+        Statistic("pooled", 2 / 48, n=48, lower=0.01, upper=0.14),
+        Statistic("pooled_common_effect", 2 / 48, n=48),
+        Statistic("pooled_hartung_knapp", 0.0426, n=48),
+        Statistic("q", 0.09, n=48),
+        Statistic("tau2", 0.0, n=48),
+    )
+    left = disclosed_statistics(rows, minimum=5)
+    assert [item.value for item in left] == [None] * len(rows)
+    assert not any("49.5" in (item.note or "") for item in left), "weights tell the counts"
+
+
+def test_a_pooled_share_of_many_stays_in_two_digits() -> None:
+    rows = (
+        Statistic("study_estimate", 12 / 15, group="001", n=15, note="weight 21.1 %, patient-level"),
+        Statistic("study_estimate", 9 / 11, group="002", n=11, note="weight 14.4 %, patient-level"),
+        Statistic("study_estimate", 22 / 33, group="003", n=33, note="weight 64.5 %, patient-level"),
+        Statistic("pooled", 43 / 59, n=59, lower=0.43256, upper=0.90453),
+        Statistic("pooled_without", 21 / 26, group="003"),
+        Statistic("i2", 0.0, n=59),
+    )
+    left = disclosed_statistics(rows, minimum=5)
+    assert [item.value for item in left] == [None, None, 22 / 33, 0.73, None, None]
+    assert (left[3].lower, left[3].upper) == (0.43, 0.90)
+    assert left[2].note == "patient-level"
+
+
+def test_a_difference_does_not_tell_the_group_that_is_withheld() -> None:
+    """14 of 21 against 10 of 12, of whom 2 did not respond."""
+    assert told(
+        Statistic("p", 0.43, n=33),
+        Statistic("proportion", 14 / 21, group="N", n=21),
+        Statistic("proportion", 10 / 12, group="Y", n=12),
+        Statistic("risk_difference", 10 / 12 - 14 / 21, group="Y less N", n=33),
+    ) == [None, 14 / 21, None, None]
+    assert told(
+        Statistic("restricted_mean", 11.9, group="negative", n=101),
+        Statistic("restricted_mean", 11.5, group="positive", n=4),
+        Statistic("restricted_mean_difference", -0.4, group="positive less negative", n=105),
+    ) == [None, None, None], "105 less 101 are 4"
+
+
+def test_sizes_beside_a_contrast_do_not_tell_a_small_group() -> None:
+    """46 of 48 are grown up: 2 children are neither printed nor left to subtraction."""
+    rows = (
+        Statistic("p", 1.0, n=48),
+        Statistic("proportion", 1.0, group="below 18", n=2),
+        Statistic("proportion", 32 / 46, group="18 or more", n=46),
+        Statistic("risk_difference", 32 / 46 - 1, group="18 or more less below 18", n=48),
+    )
+    sizes = [item.n for item in disclosed_statistics(rows, minimum=5)]
+    assert sizes[1] is None
+    assert sizes[2] is None or (sizes[0] is None and sizes[3] is None)
+
+
+def test_a_model_of_few_events_is_withheld() -> None:
+    """With one covariate of two values the odds ratio and the intercept are the table."""
+    assert told(
+        Statistic("events", 26, n=28),
+        Statistic("odds_ratio", 41.0, group="(intercept)", n=28),
+        Statistic("odds_ratio", 0.06, group="ikzf1plus", n=28),
+        Statistic("p", 0.04, group="ikzf1plus", n=28),
+    ) == [None, None, None, None]
+    assert None not in told(
+        Statistic("events", 18, n=28), Statistic("odds_ratio", 0.06, group="ikzf1plus", n=28)
+    )
 
 
 def test_notes_and_counts() -> None:

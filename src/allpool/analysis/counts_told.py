@@ -14,8 +14,28 @@ SHARES: Final = ("proportion", "study_estimate")
 SMALL_SHARES: Final = ("survival", "incidence", "competing_incidence")
 """Statistics that tell a count of `n` as nearly as nobody was censored before."""
 
+POOLED: Final = ("pooled", "pooled_common_effect")
+"""Statistics that tell how many of all studies together."""
+OF_STUDIES: Final = (
+    "pooled_without",
+    "pooled_hartung_knapp",
+    "prediction",
+    "i2",
+    "q",
+    "q_p",
+    "tau2",
+    "correlation",
+)
+"""Statistics from which, with the total and the sizes, the count of a study could be worked out."""
+CONTRASTS: Final = ("risk_difference", "restricted_mean_difference")
+"""Statistics from which, with one group, the other could be worked out."""
+OF_ALL: Final = (*CONTRASTS, "p", "hazard_ratio", "odds_ratio", "ratio", "mean_ratio")
+"""Statistics whose group is a contrast or a term of a model, and whose `n` are all in the step."""
+
 Cell = tuple[str, str | None, str | None, float | None]
 """A count: what it counts, of which group, and at which time."""
+_TOTAL: Final[Cell] = ("study_estimate", "count", None, None)
+"""How many of all studies together, which a pooled share tells."""
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]], *, minimum: int) -> list[tuple[bool, bool]]:
@@ -39,11 +59,15 @@ def verdicts(rows: Sequence[Mapping[str, Any]], *, minimum: int) -> list[tuple[b
                 sums.append(Sum(_n(group, whole), (key,)))
         told.append(key)
     sums += _apart(rows, counts) + _over_groups(rows, counts, told)
+    told = [
+        _TOTAL if row["statistic"] in POOLED and _TOTAL in counts else key
+        for row, key in zip(rows, told, strict=True)
+    ]
     withheld = withheld_cells(counts, sums, minimum=minimum)
     groups = {  # a group whose size or main count is small says nothing more
         _group(row)
         for row, key in zip(rows, told, strict=True)
-        if (key in withheld and row["statistic"] != "at_risk")
+        if (key in withheld and row["statistic"] not in ("at_risk", *POOLED))
         or (_number(row["n"]) is not None and _n(_group(row), _number(row["n"])) in withheld)
     }
     found = []
@@ -51,6 +75,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]], *, minimum: int) -> list[tuple[b
         group, whole = _group(row), _number(row["n"])
         n_goes = whole is not None and _n(group, whole) in withheld
         goes = group in groups or key in withheld or _is_small_share(row, minimum)
+        goes = goes or _follows(row, rows, groups)
         found.append((goes and _number(row["value"]) is not None, n_goes))
     hidden_at = {
         (_group(row), _number(row["at"]))
@@ -58,9 +83,28 @@ def verdicts(rows: Sequence[Mapping[str, Any]], *, minimum: int) -> list[tuple[b
         if goes and row["statistic"] in (*SMALL_SHARES, "at_risk")
     }
     return [
-        (goes or ((_group(row), _number(row["at"])) in hidden_at and row["statistic"] != "at_risk"), n_goes)
+        (goes or ((_group(row), _number(row["at"])) in hidden_at and _tells_of_end(row, minimum)), n_goes)
         for row, (goes, n_goes) in zip(rows, found, strict=True)
     ]
+
+
+def _follows(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], groups: set[str | None]) -> bool:
+    """Return whether a statistic goes because what it could be worked back to has gone."""
+    statistic = row["statistic"]
+    if statistic in OF_STUDIES:
+        return any(other["statistic"] == "study_estimate" and _group(other) in groups for other in rows)
+    if statistic in OF_ALL and None in groups:  # a model of few events, or of few without
+        return True
+    compared = statistic == "p" and any(other["statistic"] == "proportion" for other in rows)
+    return bool(groups) and (statistic in CONTRASTS or compared)
+
+
+def _tells_of_end(row: Mapping[str, Any], minimum: int) -> bool:
+    """Return whether a statistic at a time at which survival is withheld tells how few it has ended for."""
+    value, whole = _number(row["value"]), _number(row["n"])
+    if row["statistic"] != "at_risk" or value is None or whole is None:
+        return bool(row["statistic"] != "at_risk")
+    return 0 < whole - value < minimum
 
 
 def _apart(rows: Sequence[Mapping[str, Any]], counts: Mapping[Hashable, int]) -> list[Sum]:
@@ -80,16 +124,21 @@ def _over_groups(
 ) -> list[Sum]:
     """Return the sums over groups that totals of the step tell; a pooled share tells that of all studies."""
     sums = []
-    sizes = {_group(row): _n(_group(row), _number(row["n"])) for row in rows if _number(row["n"]) is not None}
+    sized = [row for row in rows if _number(row["n"]) is not None]
+    sizes = {_group(row): _n(_group(row), _number(row["n"])) for row in sized}
     parts = tuple(dict.fromkeys(sizes[group] for group in sizes if group is not None))
-    if None in sizes and parts and counts[sizes[None]] >= sum(counts[part] for part in parts):
-        sums.append(Sum(sizes[None], parts))
+    wholes = dict.fromkeys(_n(None, _number(row["n"])) for row in sized if _group(row) is None)
+    sums += [
+        Sum(whole, parts)
+        for whole in wholes
+        if parts and counts[whole] >= sum(counts[part] for part in parts)
+    ]
     for statistic in (*PERSONS, *SHARES):
         own = [key for row, key in zip(rows, told, strict=True) if row["statistic"] == statistic and key]
         groups = tuple(dict.fromkeys(key for key in own if key[2] is not None))
         total = next((key for key in own if key[2] is None), None)
         if statistic == "study_estimate" and groups and None in sizes:
-            total = (statistic, "count", None, None)
+            total = _TOTAL
             counts[total] = sum(counts[key] for key in groups)
         if total is not None and groups and counts[total] >= sum(counts[key] for key in groups):
             sums.append(Sum(total, groups))
@@ -122,8 +171,11 @@ def _n(group: str | None, whole: float | None) -> Cell:
 
 
 def _group(row: Mapping[str, Any]) -> str | None:
+    """Return the group of persons that a statistic is of; None where it is of all in the step."""
     group = row["group"]
-    return None if group is None or group != group or group == "all" else str(group)
+    if group is None or group != group or group == "all" or row["statistic"] in OF_ALL:
+        return None
+    return str(group)
 
 
 def _number(value: Any) -> float | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allpool.analysis.cell_suppression import Sum, withheld_cells
 from allpool.analysis.cohorts.summary import COUNTS, WITHHELD, SummaryTable
-from allpool.analysis.counts_told import verdicts
+from allpool.analysis.counts_told import POOLED, verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +29,12 @@ Item = TypeVar("Item", bound="DataclassInstance")
 
 EXTREMES: Final = ("min", "max")
 """Statistics that are one person's value."""
-NUMBER: Final = re.compile(r"(?<![\w.,/-])(\d+)(?= [a-z])")
-"""A whole number with a word behind it, as in `3 left out`."""
+NUMBER: Final = re.compile(r"(?<![\w.,/-])([1-9]\d*)(?= (?!studies\b)[a-z])")
+"""A whole number with a word behind it, as in `3 left out`; a study's id is none, nor how many studies."""
+WEIGHT: Final = re.compile(r"weight [\d.]+ %,? ?")
+"""A study's weight in a synthesis, which with the others tells its count."""
+POOLED_DIGITS: Final = 2
+"""Digits of a pooled share in a step of which a study is withheld: more would tell the study's count."""
 
 
 def minimum_for(connection: Connection, configured: int) -> int:
@@ -93,11 +97,16 @@ def disclosed_statistics(statistics: Sequence[Item], *, minimum: int) -> tuple[I
     if minimum <= 1:
         return tuple(statistics)
     rows = [vars(item) for item in statistics]
+    found = verdicts(rows, minimum=minimum)
+    study_gone = any(
+        goes and row["statistic"] == "study_estimate" for row, (goes, _) in zip(rows, found, strict=True)
+    )
     result = []
-    for item, row, (value_goes, n_goes) in zip(
-        statistics, rows, verdicts(rows, minimum=minimum), strict=True
-    ):
-        changes: dict[str, Any] = {"note": _noted(row["note"], goes=value_goes, minimum=minimum)}
+    for item, row, (value_goes, n_goes) in zip(statistics, rows, found, strict=True):
+        note = WEIGHT.sub("", row["note"]) if study_gone and row["note"] else row["note"]
+        changes: dict[str, Any] = {"note": _noted(note, goes=value_goes, minimum=minimum)}
+        if study_gone and row["statistic"] in POOLED:
+            changes |= {name: _rounded(row[name]) for name in ("value", "lower", "upper")}
         if value_goes:
             changes |= {"value": None, "lower": None, "upper": None}
         if n_goes:
@@ -129,6 +138,10 @@ def quiet(note: str | None, *, minimum: int) -> str | None:
     if note is None or not any(0 < int(found) < minimum for found in NUMBER.findall(note)):
         return note
     return NUMBER.sub("[withheld]", note)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, POOLED_DIGITS)
 
 
 def _noted(note: Any, *, goes: bool, minimum: int) -> str | None:
