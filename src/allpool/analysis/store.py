@@ -132,8 +132,10 @@ def read_derived(connection: Connection) -> DerivedTables:
     known = [value if isinstance(value, dict) else json.loads(value or "{}") for value in adsl["baseline"]]
     adsl["baseline"] = pd.Series(known, index=adsl.index, dtype=object)
     adsl["synthetic"] = adsl["synthetic"].astype(bool)
-    others = (_frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex, Admrd))
-    return DerivedTables(adsl, *others, published=read_printed(connection))
+    adrs, adtte, adfact, adae, adex, admrd = (
+        _frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex, Admrd)
+    )
+    return DerivedTables(adsl, adrs, adtte, adfact, adae, adex, admrd, read_printed(connection))
 
 
 def read_printed(connection: Connection) -> pd.DataFrame:
