@@ -92,7 +92,7 @@ def names_in(catalogue: Catalogue, result: Mapping[str, Any]) -> Iterator[tuple[
         yield "variable", result["variable"]
     if not by and result["group_value"]:
         term = re.split(r"[\[:= ]", str(result["group_value"]))[0]
-        if term in catalogue.facts or term in ELEMENT_OF or term in baseline_names(catalogue):
+        if term in catalogue.facts or term in ELEMENT_OF or term in catalogue.baseline_elements:
             yield "covariate", term
     if result["endpoint"] in catalogue.facts:
         yield "fact", result["endpoint"]
@@ -105,11 +105,6 @@ def condition_name(condition: Condition) -> str | None:
     if condition.event is not None:
         return f"{condition.event.endpoint}/{condition.event.definition}"
     return condition.column or condition.element or condition.fact
-
-
-def baseline_names(catalogue: Catalogue) -> set[str]:
-    """Return the baseline elements and the one that says who was treated."""
-    return {item.element for item in catalogue.baseline.baseline} | {catalogue.baseline.treated}
 
 
 class _Reader:
@@ -133,7 +128,7 @@ class _Reader:
             yield from self._derived("adtte", role, **wanted)
         elif word in PERSON:
             yield from self._person(*PERSON[word], role)
-        elif ELEMENT_OF.get(word, word) in baseline_names(self.catalogue):
+        elif ELEMENT_OF.get(word, word) in self.catalogue.baseline_elements:
             yield from self._element(ELEMENT_OF.get(word, word), role)
         elif word == ALL_EVENTS:
             yield from self._derived("adae", role)

@@ -13,10 +13,9 @@ from sqlalchemy.engine import Connection
 from allpool.analysis.cohorts.adverse_events import ALL_EVENTS
 from allpool.analysis.cohorts.variables import ELEMENT_OF
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.definitions.forms import TimeDefinition
+from allpool.analysis.definitions.forms import ResponseDefinition, TimeDefinition
 from allpool.analysis.lineage.behind import (
     PERSON,
-    baseline_names,
     condition_name,
     definitions_of,
     moment_roles,
@@ -150,7 +149,8 @@ def waiting_rests(catalogue: Catalogue, elements: Iterable[str]) -> Rests:
         for endpoint in catalogue.endpoints.values():
             for name, definition in endpoint.definitions.items():
                 words = set(_words(definition.model_dump()))
-                is_mrd = element.startswith("mrd") and getattr(definition, "measured", None) is not None
+                measured = isinstance(definition, ResponseDefinition) and definition.measured is not None
+                is_mrd = element.startswith("mrd") and measured
                 if element in words or is_mrd:
                     rests.names.add(f"{endpoint.endpoint}/{name}")
     return rests
@@ -191,7 +191,7 @@ def _own_names(resource: Resource, catalogue: Catalogue, columns: Sequence[str] 
             own["age_at_index"] = "birth"
         return {name for name, column in own.items() if columns is None or column in columns}
     element = resource.row.get("data_element")
-    return {str(element)} & baseline_names(catalogue)
+    return {str(element)} & catalogue.baseline_elements
 
 
 def _subjects_of(connection: Connection, resources: Sequence[Resource]) -> dict[str, str]:

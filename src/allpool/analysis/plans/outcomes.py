@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 import polars as pl
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import JSON, Connection, delete, select
 
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.plans.run import StepResult
@@ -47,12 +48,30 @@ def store_results(
     connection.execute(delete(AnalysisSubject).where(AnalysisSubject.analysis_id.in_(earlier)))
     connection.execute(delete(AnalysisResult).where(own.c.plan.in_(names), same_release))
     rows = [row for result in results for row in result_rows(result, catalogue, release=release)]
-    _append(connection, AnalysisResult, rows)
+    append_rows(connection, AnalysisResult, rows)
     found = [pl.DataFrame(schema=SUBJECTS), *(_subjects(result, release) for result in results)]
     subjects = pl.concat(found, how="diagonal")
     own_subjects = Base.metadata.tables[AnalysisSubject.__tablename__]
     append(connection, own_subjects, subjects.sort("analysis_id", "usubjid"))
     return len(rows)
+
+
+def append_rows(connection: Connection, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append rows to a table in the order of their keys; what a JSON column holds is written as JSON."""
+    own = Base.metadata.tables[model.__tablename__]
+    ordered = sorted(rows, key=lambda row: tuple(str(row[key.name]) for key in own.primary_key))
+    columns = {
+        column.name: [
+            _json(row.get(column.name)) if isinstance(column.type, JSON) else row.get(column.name)
+            for row in ordered
+        ]
+        for column in own.columns
+    }
+    append(connection, own, pl.DataFrame(columns, strict=False, infer_schema_length=None))
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def analysis_id(plan: str, step: str, release: str | None) -> str:
@@ -122,13 +141,6 @@ def _taken(frame: pd.DataFrame) -> pl.DataFrame:
     """Return the columns of analysis_subject that `frame` has; what it shows as missing is null."""
     names = [name for name in SUBJECTS if name in frame.columns]
     return pl.from_pandas(frame[names]).cast({name: SUBJECTS[name] for name in names})
-
-
-def _append(connection: Connection, model: type[Base], rows: list[dict[str, object]]) -> None:
-    own = Base.metadata.tables[model.__tablename__]
-    ordered = sorted(rows, key=lambda row: tuple(str(row[key.name]) for key in own.primary_key))
-    columns = {name: [row.get(name) for row in ordered] for name in own.columns.keys()}  # noqa: SIM118
-    append(connection, own, pl.DataFrame(columns, strict=False, infer_schema_length=None))
 
 
 def _hash(*parts: object) -> str:

@@ -16,7 +16,7 @@ from allpool.analysis.published.recipes import (
     RankSumRecipe,
     WilcoxonRecipe,
 )
-from allpool.analysis.published.recomputed import Recomputed, Value, brought, unknown_note
+from allpool.analysis.published.recomputed import SUBJECTS, Recomputed, Value, brought, unknown_note
 from allpool.analysis.published.subjects import Asked
 from allpool.analysis.published.times import groups_of, sample_of
 from allpool.errors import AnalysisError
@@ -97,9 +97,7 @@ def cox(recipe: CoxRecipe, asked: Asked) -> Recomputed:
     figures = _term(row, "hazard_ratio")
     names = ", ".join(recipe.covariates)
     how = f"Cox model of {recipe.endpoint}/{recipe.definition} on {names} (Efron): {recipe.term}"
-    rows = frame.assign(group_value=None)[
-        ["usubjid", "group_value", "aval", "event", "description", "srcdom", "srcid"]
-    ].astype(object)
+    rows = frame.assign(group_value=None)[list(SUBJECTS)].astype(object)
     notes = unknown_note(asked)
     if lost:
         notes = (*notes, f"{lost} of whom a covariate is not known are left out")

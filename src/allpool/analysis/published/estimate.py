@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from allpool.analysis.published.forms import Figures, PublishedRecord
+from allpool.analysis.published.recipes import ProportionRecipe, SurvivalRecipe
 from allpool.analysis.published.recompute import RecordResult
 from allpool.analysis.published.recomputed import Value
 from allpool.analysis.published.wording import (
@@ -36,7 +37,7 @@ def estimate_row(result: RecordResult) -> dict[str, Any]:
     value = next(
         (item.value for part in result.parts for item in part.compared if item.quantity == main), None
     )
-    interval = getattr(recipe, "interval", None)
+    interval = recipe.interval if isinstance(recipe, ProportionRecipe | SurvivalRecipe) else None
     return {
         "study": result.study,
         "record": record.record,

@@ -8,15 +8,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.definitions.checks import Checks, ConditionNames
 from allpool.analysis.definitions.conditions import Condition
 from allpool.analysis.definitions.forms import TimeDefinition
 from allpool.analysis.published.forms import OurTerms, PublishedFile, PublishedRecord
 from allpool.analysis.published.recipes import Of, Recipe, TimeRecipe
 from allpool.errors import DefinitionError
-from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.positions import Document, Location, read_yaml
-from allpool.mappings.terminology import load_terminology
 
 
 def load_published(folder: Path, catalogue: Catalogue) -> tuple[PublishedFile, ...]:
@@ -73,13 +70,10 @@ def _check_recipe(document: Document, at: Location, recipe: Recipe, study: str, 
             _check_time(recipe, study, catalogue)
     except DefinitionError as error:
         document.fail(error.message, at, DefinitionError)
-    names = _condition_names(catalogue)
     late = False
     for place, item in _leaves(recipe, at):
-        condition = item if isinstance(item, Condition) else _known(item)
-        names.check(document, place, condition)
-        if condition.population is not None and condition.population not in catalogue.populations:
-            document.fail(f"there is no population '{condition.population}'", place, DefinitionError)
+        condition = item if isinstance(item, Condition) else item.known
+        catalogue.check_condition(document, place, condition)
         late = late or _is_late(condition, catalogue)
     late = late or (recipe.population is not None and _rests_on_later(recipe.population, catalogue))
     if isinstance(recipe, TimeRecipe) and late and not recipe.override:
@@ -89,10 +83,6 @@ def _check_recipe(document: Document, at: Location, recipe: Recipe, study: str, 
             at,
             DefinitionError,
         )
-
-
-def _known(of: Of) -> Condition:
-    return Condition(column=of.column, element=of.element, fact=of.fact, known=True)
 
 
 def _is_late(condition: Condition, catalogue: Catalogue) -> bool:
@@ -130,9 +120,3 @@ def _leaves(item: object, at: Location) -> Iterator[tuple[Location, Condition | 
     elif isinstance(item, tuple):
         for index, value in enumerate(item):
             yield from _leaves(value, (*at, index))
-
-
-def _condition_names(catalogue: Catalogue) -> ConditionNames:
-    values = frozenset((*(item.element for item in catalogue.baseline.baseline), catalogue.baseline.treated))
-    contract = Checks(load_dictionary(), load_terminology(), catalogue.moments)
-    return ConditionNames(contract, catalogue.endpoints, catalogue.facts, values)

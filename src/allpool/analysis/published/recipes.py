@@ -50,6 +50,11 @@ class Of(Frozen):
         """What is taken, as it is printed."""
         return self.column or self.element or self.fact or ""
 
+    @property
+    def known(self) -> Condition:
+        """The condition that it is known."""
+        return Condition(column=self.column, element=self.element, fact=self.fact, known=True)
+
 
 class Earliest(Frozen):
     """The first so many subjects by a date."""
@@ -199,33 +204,30 @@ class Covariate(Frozen):
         return self
 
 
-class CoxRecipe(TimeRecipe):
-    """One term of a Cox model (Efron): `hazard_ratio`, `lower`, `upper`, `p`."""
+class TermRecipe(RecipeBase):
+    """What every recipe on one term of a model says: its covariates, and which of them."""
 
-    kind: Literal["cox"]
     covariates: Annotated[Mapping[Name, Covariate], Field(min_length=1)]
     term: Name
 
     @model_validator(mode="after")
-    def _named(self) -> CoxRecipe:
+    def _named(self) -> TermRecipe:
         if self.term not in self.covariates:
             raise ValueError(f"`term` is none of the covariates ({', '.join(self.covariates)})")
         return self
 
 
-class LogisticRecipe(RecipeBase):
+class CoxRecipe(TimeRecipe, TermRecipe):
+    """One term of a Cox model (Efron): `hazard_ratio`, `lower`, `upper`, `p`."""
+
+    kind: Literal["cox"]
+
+
+class LogisticRecipe(TermRecipe):
     """One term of a logistic model: `odds_ratio`, `lower`, `upper`, `p`."""
 
     kind: Literal["logistic"]
     outcome: Choice
-    covariates: Annotated[Mapping[Name, Covariate], Field(min_length=1)]
-    term: Name
-
-    @model_validator(mode="after")
-    def _named(self) -> LogisticRecipe:
-        if self.term not in self.covariates:
-            raise ValueError(f"`term` is none of the covariates ({', '.join(self.covariates)})")
-        return self
 
 
 class OutcomeGroup(Chosen):
@@ -234,17 +236,11 @@ class OutcomeGroup(Chosen):
     outcome: Choice | None = None
 
 
-def _outcome_group(given: Any) -> Any:
-    return {"where": given} if isinstance(given, list | tuple) else given
-
-
 class AssociationRecipe(RecipeBase):
     """Test of an outcome between groups: `p`, `verdict`."""
 
     kind: Literal["association"]
-    groups: Annotated[
-        Mapping[str, Annotated[OutcomeGroup, BeforeValidator(_outcome_group)]], Field(min_length=2)
-    ]
+    groups: Annotated[Mapping[str, Annotated[OutcomeGroup, BeforeValidator(_chosen)]], Field(min_length=2)]
     outcome: Choice | None = None
     test: Literal["fisher", "chi-square"]
 

@@ -10,14 +10,31 @@ import polars as pl
 from sqlalchemy import Connection, delete, select
 
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.plans.outcomes import SUBJECTS, analysis_id
+from allpool.analysis.plans.outcomes import SUBJECTS, analysis_id, append_rows
 from allpool.analysis.published.estimate import SHARES, estimate_row
-from allpool.analysis.published.recipes import CountRecipe, ProportionRecipe, Recipe, TimeRecipe
+from allpool.analysis.published.recipes import (
+    CountRecipe,
+    CumulativeIncidenceRecipe,
+    DistinctRecipe,
+    PeriodRecipe,
+    ProportionRecipe,
+    RankSumRecipe,
+    Recipe,
+    SummaryRecipe,
+    SurvivalRecipe,
+    TimeRecipe,
+    ValuesRecipe,
+)
 from allpool.analysis.published.recompute import PartResult, RecordResult
 from allpool.analysis.published.subjects import EVERYBODY
 from allpool.models import AnalysisResult, AnalysisSubject, Base, PublishedEstimate
 from allpool.models.bulk import append
 from allpool.version import __version__
+
+TIMED = (SurvivalRecipe, CumulativeIncidenceRecipe)
+"""Recipes at a time, in a unit of their own."""
+OF_VALUE = (DistinctRecipe, SummaryRecipe, ValuesRecipe, PeriodRecipe, RankSumRecipe)
+"""Recipes on one value of each subject."""
 
 
 def plan_name(study: str) -> str:
@@ -48,10 +65,10 @@ def store_published(
     earlier = select(own.c.analysis_id).where(*mine)
     connection.execute(delete(AnalysisSubject).where(AnalysisSubject.analysis_id.in_(earlier)))
     connection.execute(delete(AnalysisResult).where(*mine))
-    _append(connection, PublishedEstimate, [estimate_row(result) for result in results])
+    append_rows(connection, PublishedEstimate, [estimate_row(result) for result in results])
     parts = [(result, part) for result in results for part in result.parts if part.result is not None]
     rows = [row for result, part in parts for row in _statistics(result, part, catalogue, release)]
-    _append(connection, AnalysisResult, rows)
+    append_rows(connection, AnalysisResult, rows)
     found = [pl.DataFrame(schema=SUBJECTS), *(_subjects(result, part, release) for result, part in parts)]
     table = Base.metadata.tables[AnalysisSubject.__tablename__]
     append(connection, table, pl.concat(found, how="diagonal").sort("analysis_id", "usubjid"))
@@ -80,6 +97,7 @@ def _statistics(
     endpoint, definition = _matter(recipe)
     key = _key(result.study, result.record.record, part.name, release)
     asked = catalogue.endpoints.get(endpoint)
+    unit = recipe.unit if isinstance(recipe, TIMED) else result.record.unit
     for item in part.compared:
         name = "p" if item.quantity == "verdict" else item.quantity
         value = found.figures.get(name)
@@ -96,10 +114,10 @@ def _statistics(
             "group_by": None,
             "group_value": None,
             "statistic": name,
-            "at": getattr(recipe, "at", None),
+            "at": recipe.at if isinstance(recipe, TIMED) else None,
             "value": float(value) if isinstance(value, int | float) and isfinite(value) else None,
             "n": found.n,
-            "unit": "%" if name in SHARES else getattr(recipe, "unit", result.record.unit),
+            "unit": "%" if name in SHARES else unit,
             "note": f"printed {item.printed}, recomputed {item.recomputed}: {item.agreement}",
             "synthetic": result.synthetic,
             "release": release,
@@ -117,8 +135,8 @@ def _matter(recipe: Recipe) -> tuple[str, str]:
                 return condition.response.endpoint, condition.response.definition
             if condition.event is not None:
                 return condition.event.endpoint, condition.event.definition
-    of = getattr(recipe, "of", None)
-    return (of.name if of is not None else "subjects"), "as the recipe says"
+    value = recipe.of.name if isinstance(recipe, OF_VALUE) else "subjects"
+    return value, "as the recipe says"
 
 
 def _subjects(result: RecordResult, part: PartResult, release: str | None) -> pl.DataFrame:
@@ -139,23 +157,3 @@ def _cell(value: Any) -> Any:
     import pandas as pd
 
     return None if value is None or pd.isna(value) else value
-
-
-def _append(connection: Connection, model: type[Base], rows: list[dict[str, Any]]) -> None:
-    own = Base.metadata.tables[model.__tablename__]
-    ordered = sorted(rows, key=lambda row: tuple(str(row[key.name]) for key in own.primary_key))
-    columns = {
-        name: [_json(row.get(name), own.columns[name].type) for row in ordered]
-        for name in own.columns.keys()  # noqa: SIM118
-    }
-    append(connection, own, pl.DataFrame(columns, strict=False, infer_schema_length=None))
-
-
-def _json(value: Any, type_: Any) -> Any:
-    """Return a value of a JSON column as the text that the bulk path takes."""
-    import orjson
-    from sqlalchemy import JSON
-
-    if isinstance(type_, JSON):
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    return value

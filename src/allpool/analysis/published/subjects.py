@@ -59,10 +59,7 @@ class Study:
     def values(self, of: Of) -> pd.Series:
         """Return a value of each subject, missing where it is not known."""
         if of not in self._found:
-            condition = _known(of)
-            self._found[of] = values_of(
-                condition, self.subjects, tables=self.tables, catalogue=self.catalogue
-            )
+            self._found[of] = values_of(of.known, self.subjects, tables=self.tables, catalogue=self.catalogue)
         return self._found[of]
 
     def sources(self, item: Condition | Of) -> Mapping[str, Source]:
@@ -184,10 +181,6 @@ def asked_of(recipe: RecipeBase, study: Study) -> Asked:
     if len(order) > number and order.iloc[number - 1] == order.iloc[number]:
         raise AnalysisError(f"{recipe.earliest.of.name} does not tell who were the first {number}")
     return Asked(study, asked.positions[sorted(order.index[:number])], asked.unknown)
-
-
-def _known(of: Of) -> Condition:
-    return Condition(column=of.column, element=of.element, fact=of.fact, known=True)
 
 
 def _population(where: Sequence[Condition]) -> Population:
