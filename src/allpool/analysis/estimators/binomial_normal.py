@@ -21,6 +21,11 @@ Loss: TypeAlias = Callable[[FloatArray], float]
 NODES = 61
 LARGEST_TAU = 50.0  # on the logit scale, where 5 already means 0.7 % against 99.3 %
 NEAR = 1e-3  # how far gradient steps may end from the maximum
+STEEP = 2.5  # a tau from which on gradients are too small to stop at
+UNBOUNDED = (
+    "the binomial-normal model has no estimate: the studies have all or none of their successes, "
+    "so that the variance between them grows without bound; use another transform"
+)
 BOUNDARY = 1e-5  # a tau this small is 0: the likelihood is flat there to rounding
 
 
@@ -47,6 +52,8 @@ def binomial_normal(x: FloatArray, n: FloatArray) -> BinomialNormal:
         raise AnalysisError(
             "the binomial-normal model has no estimate: no study has a success, or none has a failure"
         )
+    if ((x == 0) | (x == n)).all() and (n > 1).any():
+        raise AnalysisError(UNBOUNDED)
     overall = float(np.log(x.sum() / (n.sum() - x.sum())))
 
     def loss(parameters: FloatArray) -> float:
@@ -55,10 +62,7 @@ def binomial_normal(x: FloatArray, n: FloatArray) -> BinomialNormal:
     best = _maximum(loss, [np.array([overall, start]) for start in (0.1, 1.0)])
     mean, tau = float(best.x[0]), abs(float(best.x[1]))
     if tau > LARGEST_TAU:
-        raise AnalysisError(
-            "the binomial-normal model has no estimate: the studies have all or none of their successes, "
-            "so that the variance between them grows without bound; use another transform"
-        )
+        raise AnalysisError(UNBOUNDED)
     homogeneous = -loss(np.array([overall, 0.0]))
     if tau < BOUNDARY or -best.fun <= homogeneous + 1e-12 * abs(homogeneous):
         mean, tau = overall, 0.0
@@ -76,13 +80,17 @@ def _maximum(loss: Loss, starts: list[FloatArray]) -> Any:
     """Return scipy's result at the highest point found from any start.
 
     Gradient steps come near from each start; a simplex of that size, which needs no derivative of a surface
-    that is flat where tau is 0, goes the rest of the way from the best.
+    that is flat where tau is 0, goes the rest of the way from the best. Where studies differ so much that
+    gradients vanish before the maximum, the simplex goes the whole way from each start.
     """
+    fine: Any = {"xatol": 1e-10, "fatol": 1e-13, "maxiter": 4000, "maxfev": 8000}
     near = [minimize(loss, start, method="BFGS", options={"gtol": 1e-5}) for start in starts]
     best = min(near, key=lambda fit: float(fit.fun))
-    corners = np.asarray(best.x) + NEAR * np.array([[0, 0], [1, 0], [0, 1]])
-    fine: Any = {"xatol": 1e-10, "fatol": 1e-13, "maxiter": 4000, "maxfev": 8000, "initial_simplex": corners}
-    return minimize(loss, best.x, method="Nelder-Mead", options=fine)
+    if abs(best.x[1]) < STEEP:
+        corners = np.asarray(best.x) + NEAR * np.array([[0, 0], [1, 0], [0, 1]])
+        return minimize(loss, best.x, method="Nelder-Mead", options=fine | {"initial_simplex": corners})
+    fits = [minimize(loss, start, method="Nelder-Mead", options=fine) for start in starts]
+    return min(fits, key=lambda fit: float(fit.fun))
 
 
 def _log_likelihood(x: FloatArray, n: FloatArray, *, mean: float, tau: float) -> float:
