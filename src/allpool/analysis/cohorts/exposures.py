@@ -7,7 +7,7 @@ import pandas as pd
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.samples import Sample
 from allpool.analysis.definitions.conditions import Event, Response
-from allpool.analysis.definitions.forms import TimeDefinition
+from allpool.analysis.definitions.forms import ResponseDefinition, TimeDefinition
 from allpool.errors import AnalysisError
 
 
@@ -54,8 +54,9 @@ def _of_event(cohort: Cohort, sample: Sample, event: Event, *, origin: str) -> p
 
 def _of_response(cohort: Cohort, sample: Sample, response: Response, *, origin: str) -> pd.Series:
     asked = cohort.catalogue.definition(response.endpoint, response.definition)
-    window = getattr(asked, "window", None)
-    since = window.since if window is not None and window.since else "first_dose"
+    if not isinstance(asked, ResponseDefinition):
+        raise AnalysisError(f"{response.endpoint} is no response; name it as an event")
+    since = asked.window.since if asked.window is not None and asked.window.since else "first_dose"
     if since != origin:
         raise AnalysisError(
             f"the assessments of {response.endpoint}/{response.definition} are dated from {since}, "

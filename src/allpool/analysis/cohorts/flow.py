@@ -10,7 +10,7 @@ import pandas as pd
 
 from allpool.analysis.cohorts.membership import all_of, members
 from allpool.analysis.cohorts.summary import Key, Lines, SummaryTable
-from allpool.analysis.definitions.conditions import Condition
+from allpool.analysis.definitions.conditions import ELEMENT_OF, Condition
 from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.terminology import load_terminology
 
@@ -100,8 +100,7 @@ def described(condition: Condition) -> str:
         what = f"{asked.endpoint} ({asked.definition})" if asked else what
     if condition.population is not None:
         what = f"population {condition.population}"
-    names = {"disease_status": "disease_status_at_start", "age": "age_at_index"}
-    element = load_dictionary().elements.get(names.get(what or "", what or ""))
+    element = load_dictionary().elements.get(ELEMENT_OF.get(what or "", what or ""))
     title = element.title["en"] if element else (what or "").replace("_", " ")
     table = load_terminology().tables.get(element.codes) if element and element.codes else None
     labels = {code: term.display for code, term in table.codes.items()} if table else {}
@@ -111,14 +110,7 @@ def described(condition: Condition) -> str:
     said += [f"not {' or '.join(labels.get(code, code) for code in condition.not_in)}"] * bool(
         condition.not_in
     )
-    bounds = (
-        ("at least", condition.at_least),
-        ("above", condition.above),
-        ("at most", condition.at_most),
-        ("below", condition.below),
-    )
-    said += [f"{word} {bound:g}" for word, bound in bounds if bound is not None]
-    return f"{title}: {' and '.join(said)}"
+    return f"{title}: {' and '.join([*said, *condition.bounds])}"
 
 
 def _steps(

@@ -83,6 +83,26 @@ def members(
     return met & either
 
 
+def population_conditions(population: Population) -> tuple[Condition, ...]:
+    """Return every condition of a population."""
+    return (*population.where, *population.any_of)
+
+
+def known_later(conditions: Sequence[Condition], catalogue: Catalogue) -> list[str]:
+    """Return what conditions are on, directly or through populations, that is known only after time zero."""
+    found: set[str] = set()
+    for condition in conditions:
+        asked = condition.response or condition.event
+        if asked is not None:
+            found.add(asked.endpoint)
+        elif condition.fact is not None and catalogue.fact(condition.fact).known == "later":
+            found.add(condition.fact)
+        elif condition.population is not None:
+            inner = population_conditions(catalogue.population(condition.population))
+            found |= set(known_later(inner, catalogue))
+    return sorted(found)
+
+
 def all_of(
     conditions: Sequence[Condition], subjects: pd.DataFrame, *, tables: DerivedTables, catalogue: Catalogue
 ) -> pd.Series:
@@ -102,7 +122,7 @@ def _met(
         return (known == condition.known).astype("boolean")
     met = pd.Series(True, index=subjects.index, dtype="boolean")
     if condition.in_ or condition.not_in:
-        words = values.map(_word)
+        words = values.map(word_of)
         if condition.in_:
             met &= words.isin(list(condition.in_))
         if condition.not_in:
@@ -158,7 +178,7 @@ def _either(rows: pd.DataFrame) -> pd.Series:
     return rows["avalc"].astype(object).where(rows["avalc"].notna(), rows["aval"].astype(object))
 
 
-def _word(value: Any) -> str:
+def word_of(value: Any) -> str:
     """Return a value as conditions name it: true and false, and a whole number without its point."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -160,14 +160,7 @@ def grouped(
     if by is None:
         return Groups("", pd.Series("all", index=subjects["usubjid"]))
     asked = grouping_of(by, catalogue)
-    if asked.column is not None:
-        values = subjects[asked.column]
-    elif asked.element is not None:
-        values = baseline_values(subjects, asked.element)
-    elif asked.fact is not None:
-        values = subjects["usubjid"].map(tables.fact(catalogue.fact(asked.fact)))
-    else:
-        values = subjects["usubjid"].map(_answers(asked, tables))
+    values = _values(asked, subjects, tables=tables, catalogue=catalogue)
     if asked.cut and not _numbers(values):
         raise AnalysisError(f"{asked.name} does not hold numbers, and `cut` makes groups of numbers")
     words = [_cut(value, asked.cut) if asked.cut else _word(value) for value in values]
@@ -202,15 +195,7 @@ def holds_numbers(
     subjects: pd.DataFrame, by: str | Grouping, *, tables: DerivedTables, catalogue: Catalogue
 ) -> bool:
     """Whether a column of adsl, baseline element or fact holds numbers; codes that look so are none."""
-    asked = grouping_of(by, catalogue)
-    if asked.column is not None:
-        values = subjects[asked.column]
-    elif asked.element is not None:
-        values = baseline_values(subjects, asked.element)
-    elif asked.fact is not None:
-        values = subjects["usubjid"].map(tables.fact(catalogue.fact(asked.fact)))
-    else:
-        return False
+    values = _values(grouping_of(by, catalogue), subjects, tables=tables, catalogue=catalogue)
     return bool(values.notna().any()) and _numbers(values)
 
 
@@ -252,6 +237,19 @@ def sample_of(subjects: pd.DataFrame, rows: pd.DataFrame, *, kind: str, group: G
     chosen = frame.loc[kept, columns].astype(whole).reset_index(drop=True)
     left_out = frame.loc[~kept, ["usubjid", "studyid", "group", "reason"]].reset_index(drop=True)
     return Sample(kind, group.name, chosen, left_out)
+
+
+def _values(
+    asked: Grouping, subjects: pd.DataFrame, *, tables: DerivedTables, catalogue: Catalogue
+) -> pd.Series:
+    """Return of each subject what it is grouped by, missing where it is not known."""
+    if asked.column is not None:
+        return subjects[asked.column]
+    if asked.element is not None:
+        return baseline_values(subjects, asked.element)
+    if asked.fact is not None:
+        return subjects["usubjid"].map(tables.fact(catalogue.fact(asked.fact)))
+    return subjects["usubjid"].map(_answers(asked, tables))
 
 
 def _numbers(values: pd.Series) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Required, TypedDict, Unpack
 
 import pandas as pd
@@ -200,8 +200,3 @@ class Lines:
 def percent(share: float) -> str:
     """Return a share in percent, one digit behind the point."""
     return f"{100 * share:.1f} %"
-
-
-def with_notes(table: SummaryTable, *notes: str) -> SummaryTable:
-    """Return the table with more said beneath it."""
-    return replace(table, notes=(*table.notes, *notes))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import pandas as pd
 
-from allpool.analysis.cohorts.membership import UNKNOWN
+from allpool.analysis.cohorts.membership import UNKNOWN, baseline_values, word_of
+from allpool.analysis.definitions.conditions import ELEMENT_OF
 from allpool.errors import AnalysisError
 from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.terminology import load_terminology
@@ -16,14 +17,6 @@ from allpool.mappings.terminology import load_terminology
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.cohort import Cohort
 
-# columns of adsl that hold an element of the dictionary under CDISC ADaM's name or a shorter one
-ELEMENT_OF: Final[Mapping[str, str]] = {
-    "age": "age_at_index",
-    "disease_status": "disease_status_at_start",
-    "sex": "sex",
-    "ph_status": "ph_status",
-    "cohort_at_enrolment": "cohort_at_enrolment",
-}
 FIRST: Final = ("age", "sex", "disease_status", "ph_status")
 BOOLEAN: Final[Mapping[str, str]] = {"true": "Yes", "false": "No", "Y": "Yes", "N": "No"}
 
@@ -61,7 +54,7 @@ def variable_of(name: str, values: pd.Series, *, title: str | None = None) -> Va
     dictionary, terminology = load_dictionary(), load_terminology()
     element = dictionary.elements.get(name)
     known = values.astype(object).where(values.notna(), None)
-    words = known.map(_word, na_action="ignore")
+    words = known.map(word_of, na_action="ignore")
     words = words.where(words != UNKNOWN, None)
     heading = title or (element.title["en"] if element else name.replace("_", " ").capitalize())
     numeric = pd.to_numeric(words, errors="coerce")
@@ -83,12 +76,8 @@ def _variable(cohort: Cohort, name: str) -> Variable:
     if name in subjects.columns and name != "baseline":
         values = subjects[name].astype(object)
         element = ELEMENT_OF.get(name, name)
-    elif name in {item.element for item in cohort.catalogue.baseline.baseline} | {
-        cohort.catalogue.baseline.treated
-    }:
-        values = pd.Series(
-            [found.get(name) for found in subjects["baseline"]], index=subjects.index, dtype=object
-        )
+    elif name in cohort.catalogue.baseline_elements:
+        values = baseline_values(subjects, name)
         element = name
     elif name in cohort.catalogue.facts:
         values = subjects["usubjid"].map(cohort.tables.fact(cohort.catalogue.fact(name))).astype(object)
@@ -106,11 +95,3 @@ def _all_numbers(values: pd.Series) -> bool:
     return bool(len(known)) and all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in known
     )
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

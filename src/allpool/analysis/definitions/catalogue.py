@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from allpool.analysis.definitions.checks import Checks, ConditionNames, Location, check_population
+from allpool.analysis.definitions.checks import Checks, ConditionNames, check_population
 from allpool.analysis.definitions.conditions import BaselineFile, Condition, Population, PopulationFile
 from allpool.analysis.definitions.forms import (
     Endpoint,
@@ -25,7 +25,7 @@ from allpool.analysis.definitions.forms import (
 from allpool.analysis.definitions.subject_facts import AnyFact, ComputedFact, FactFile
 from allpool.errors import DefinitionError
 from allpool.mappings.dictionary import load_dictionary
-from allpool.mappings.positions import Document, read_yaml
+from allpool.mappings.positions import Document, Location, read_yaml
 from allpool.mappings.terminology import load_terminology
 
 Model = TypeVar("Model", bound=BaseModel)

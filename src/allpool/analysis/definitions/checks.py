@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 from sqlalchemy import Float, Integer
 
-from allpool.analysis.definitions.conditions import Condition, Population
+from allpool.analysis.definitions.conditions import ELEMENT_OF, Condition, Population
 from allpool.analysis.definitions.forms import (
     Endpoint,
     Moment,
@@ -29,21 +29,12 @@ from allpool.analysis.definitions.subject_facts import (
 )
 from allpool.errors import DefinitionError
 from allpool.mappings.dictionary import Dictionary
-from allpool.mappings.positions import Document
+from allpool.mappings.positions import Document, Location
 from allpool.mappings.terminology import Terminology
 from allpool.models import Adsl, Base
 
-Location: TypeAlias = tuple[str | int, ...]
-
 VALUED = ("observation", "adverse_event")
 """Tables whose rows have a value of their own: an observation's, and an adverse event's grade."""
-CODED_COLUMNS: Mapping[str, str] = {
-    "sex": "sex",
-    "cohort_at_enrolment": "cohort_at_enrolment",
-    "disease_status": "disease_status_at_start",
-    "ph_status": "ph_status",
-}
-"""Columns of adsl that hold codes, and the element whose code table says which."""
 
 
 @dataclass(frozen=True)
@@ -221,9 +212,10 @@ class ConditionNames:
     def _column(self, document: Document, at: Location, column: str, codes: Iterable[str]) -> None:
         if column not in Adsl.__table__.c:
             _fail(document, at, f"adsl has no column '{column}'")
-        coded = CODED_COLUMNS.get(column)
-        if coded is not None and coded in self.contract.dictionary:
-            self.contract.codes(document, at, codes, self.contract.dictionary[coded].codes)
+        element = ELEMENT_OF.get(column, "")
+        table = self.contract.dictionary[element].codes if element in self.contract.dictionary else None
+        if table is not None:
+            self.contract.codes(document, at, codes, table)
 
     def _endpoint(self, document: Document, at: Location, condition: Condition) -> None:
         asked = condition.response or condition.event

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from pydantic import Field, model_validator
 
 from allpool.analysis.definitions.forms import Name
 from allpool.mappings.dictionary import Frozen, Many
+
+ELEMENT_OF: Final[Mapping[str, str]] = {
+    "age": "age_at_index",
+    "disease_status": "disease_status_at_start",
+    "sex": "sex",
+    "ph_status": "ph_status",
+    "cohort_at_enrolment": "cohort_at_enrolment",
+}
+"""Columns of adsl that hold an element of the dictionary under CDISC ADaM's name or a shorter one."""
 
 
 class Response(Frozen):
@@ -57,6 +69,17 @@ class Condition(Frozen):
                 "a condition says `in`, `not_in`, `at_least`, `above`, `at_most`, `below` or `known`"
             )
         return self
+
+    @property
+    def bounds(self) -> list[str]:
+        """The bounds on a number in words."""
+        named = (
+            ("at least", self.at_least),
+            ("above", self.above),
+            ("at most", self.at_most),
+            ("below", self.below),
+        )
+        return [f"{word} {bound:g}" for word, bound in named if bound is not None]
 
 
 SUBJECTS_OF_CONDITIONS = ("column", "element", "fact", "response", "event", "population")

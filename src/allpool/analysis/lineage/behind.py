@@ -13,9 +13,8 @@ from sqlalchemy.engine import Connection
 
 from allpool.analysis.cohorts.adverse_events import ALL_EVENTS
 from allpool.analysis.cohorts.cohort import OWN
-from allpool.analysis.cohorts.variables import ELEMENT_OF
 from allpool.analysis.definitions.catalogue import Catalogue
-from allpool.analysis.definitions.conditions import Condition
+from allpool.analysis.definitions.conditions import ELEMENT_OF, Condition
 from allpool.analysis.definitions.forms import TimeDefinition
 from allpool.analysis.lineage.cells import rows_in
 from allpool.analysis.lineage.moments import moments_of

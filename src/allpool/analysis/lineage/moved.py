@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from allpool.analysis.cohorts.adverse_events import ALL_EVENTS
-from allpool.analysis.cohorts.variables import ELEMENT_OF
 from allpool.analysis.definitions.catalogue import Catalogue
+from allpool.analysis.definitions.conditions import ELEMENT_OF
 from allpool.analysis.definitions.forms import ResponseDefinition, TimeDefinition
 from allpool.analysis.lineage.behind import (
     PERSON,

@@ -73,7 +73,7 @@ def _check(document: Document, index: int, step: Step, catalogue: Catalogue) -> 
         except (AnalysisError, DefinitionError) as error:
             document.fail(error.message, ("steps", index, field), DefinitionError)
     if isinstance(step, EndpointStep):
-        _check_endpoint(document, index, step, catalogue)
+        _check_endpoint(document, index, step, catalogue, estimator=step.estimator)
 
 
 def _named(step: Step, catalogue: Catalogue) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -93,8 +93,10 @@ def _named(step: Step, catalogue: Catalogue) -> Iterator[tuple[str, Callable[[],
             yield "definition", partial(catalogue.definition, step.endpoint, step.definition)
 
 
-def _check_endpoint(document: Document, index: int, step: EndpointStep, catalogue: Catalogue) -> None:
-    endpoint, estimator = catalogue.endpoint(step.endpoint), getattr(step, "estimator", "")
+def _check_endpoint(
+    document: Document, index: int, step: EndpointStep, catalogue: Catalogue, *, estimator: str
+) -> None:
+    endpoint = catalogue.endpoint(step.endpoint)
     if endpoint.kind != step.wanted:
         kind = {"response": "a response", "time-to-event": "a time to an event"}[endpoint.kind]
         more = "; say `at` which time" if estimator == "synthesis" and step.wanted == "response" else ""

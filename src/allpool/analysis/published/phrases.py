@@ -31,13 +31,7 @@ def phrase(condition: Condition) -> str:
     name = _name(condition)
     if condition.known is not None:
         return f"{name} {'known' if condition.known else 'not known'}"
-    bounds = (
-        ("at least", condition.at_least),
-        ("above", condition.above),
-        ("at most", condition.at_most),
-        ("below", condition.below),
-    )
-    said = [f"{word} {bound:g}" for word, bound in bounds if bound is not None]
+    said = condition.bounds
     if condition.in_:
         said.append(_words(condition.in_))
     if condition.not_in:

@@ -88,11 +88,13 @@ class ExposureStep(TimeStep):
         )
         return sample, frame, note
 
+    def strata_of(self, frame: pd.DataFrame) -> pd.Series | None:
+        """Return the number of each row's stratum, one for each combination; none where none are asked."""
+        return frame.groupby(list(self.strata)).ngroup() if self.strata else None
+
 
 class TimeDependentStep(ExposureStep):
-    """Cox model with the exposure as a time-dependent covariate, Mantel and Byar's test, and
-    Simon and Makuch's curves.
-    """
+    """Cox model with the exposure as a time-dependent covariate, and Mantel and Byar's test."""
 
     estimator: Literal["time-dependent"]
     ties: Literal["efron", "breslow"] = "efron"
@@ -119,7 +121,7 @@ class TimeDependentStep(ExposureStep):
             Statistic("exposed", ever, n=len(frame), note="subjects exposed while at risk"),
             *term_statistics(model.table, "hazard_ratio", n=len(frame), said=said),
         ]
-        strata = None if not self.strata else frame[list(self.strata)].agg("|".join, axis=1)
+        strata = self.strata_of(frame)
         entry = frame["entry"] if sample.delayed else None
         test = mantel_byar(frame["aval"], frame["event"], frame["exposure_time"], entry=entry, strata=strata)
         statistics.append(Statistic("mantel_byar_p", number(test.p), n=len(frame)))
@@ -145,6 +147,10 @@ class LandmarkStep(ExposureStep):
         frame = frame[frame["entry"] <= self.at * days_per(unit)]
         note = joined(f"{late} under observation only after the landmark" if late else None, note)
         days = days_per(unit)
+        if not (frame["aval"] > self.at * days).any():
+            raise AnalysisError(
+                f"too little data: nobody is followed past the landmark at {self.at:g} {unit}s"
+            )
         kept = landmark(frame, at=self.at * days, time="aval", event="event", exposure_time="exposure_time")
         after = kept.assign(aval=kept["time_from_landmark"], group=kept["exposed"].map(EXPOSED))
         before = len(frame) - len(kept)
@@ -164,7 +170,7 @@ class LandmarkStep(ExposureStep):
             raise AnalysisError(
                 f"at the landmark of {self.at:g} {unit}s all are {next(iter(curves))}; choose another one"
             )
-        strata = None if not self.strata else after[list(self.strata)].agg("|".join, axis=1)
+        strata = self.strata_of(after)
         test = logrank(after["aval"], after["event"], after["group"], strata=strata)
         statistics.append(Statistic("logrank_p", number(test.p), n=len(after), note=said))
         model, warned = cox_model(after, ["exposed", *self.covariates], strata=self.strata, level=self.level)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,9 @@ from allpool.analysis.plans.steps.base import (
     pooled_studies,
     unknown_membership,
 )
+
+if TYPE_CHECKING:
+    from allpool.analysis.cohorts.pooled import PooledStudies
 
 
 class SynthesisStep(EndpointStep):
@@ -64,58 +67,68 @@ class SynthesisStep(EndpointStep):
             override=self.override,
         )
         statistics = [
+            *self._studies(pooled),
+            *self._together(pooled),
+            *self._heterogeneity(pooled),
+            *self._left_out(pooled),
+        ]
+        return Answer.of(
+            sample, statistics, drawing=Drawing("Forest plot", lambda: pooled.forest(hartung_knapp=True))
+        )
+
+    def _studies(self, pooled: PooledStudies) -> list[Statistic]:
+        return [
             Statistic(
                 "study_estimate",
                 number(row["estimate"]),
                 group=str(row["study"]),
                 at=self.at,
-                lower=number(row["lower"]),
-                upper=number(row["upper"]),
                 n=int(row["n"]),
                 note=f"weight {row['weight']:.1f} %, {row['level']}",
+                **limits(row),
             )
             for row in pooled.studies.to_dict("records")
         ]
-        n = int(pooled.studies["n"].sum())
+
+    def _together(self, pooled: PooledStudies) -> list[Statistic]:
+        """Return the pooled estimates, and where a new study may lie."""
+        n, at = _patients(pooled), self.at
+        random, common, own = pooled.random, pooled.fixed, pooled.hartung_knapp
         note = "; ".join((pooled.model, *pooled.left_out, *pooled.notes))
-        for name, part in (("pooled", pooled.random), ("pooled_common_effect", pooled.fixed)):
-            statistics.append(
-                Statistic(
-                    name,
-                    number(part.estimate),
-                    at=self.at,
-                    lower=number(part.lower),
-                    upper=number(part.upper),
-                    n=n,
-                    note=note if name == "pooled" else None,
-                )
-            )
         few = None if pooled.k >= 3 else "a prediction interval needs three studies"
-        statistics.append(
+        found = [
+            Statistic("pooled", number(random.estimate), at=at, n=n, note=note, **limits(random)),
+            Statistic("pooled_common_effect", number(common.estimate), at=at, n=n, **limits(common)),
             Statistic(
                 "prediction",
-                None if few else number(pooled.random.estimate),
-                at=self.at,
+                None if few else number(random.estimate),
+                at=at,
                 lower=number(pooled.prediction_lower),
                 upper=number(pooled.prediction_upper),
                 n=n,
                 note=few,
-            )
-        )
+            ),
+        ]
         if self.test != "hksj":
-            own = pooled.hartung_knapp
             why = "random effects with Hartung and Knapp's interval, as a sensitivity"
             if own.upper - own.lower < pooled.upper - pooled.lower:
                 why += "; narrower than the model's own, as the estimates lie closer than chance has it"
-            statistics.append(
-                Statistic(
-                    "pooled_hartung_knapp", number(own.estimate), at=self.at, n=n, note=why, **limits(own)
-                )
+            found.append(
+                Statistic("pooled_hartung_knapp", number(own.estimate), at=at, n=n, note=why, **limits(own))
             )
-        for name in ("tau2", "i2", "q", "q_p"):
-            own_unit = "percent" if name == "i2" else None
-            statistics.append(Statistic(name, number(getattr(pooled, name)), at=self.at, n=n, unit=own_unit))
-        statistics += [
+        return found
+
+    def _heterogeneity(self, pooled: PooledStudies) -> list[Statistic]:
+        n, at = _patients(pooled), self.at
+        return [
+            Statistic("tau2", number(pooled.tau2), at=at, n=n),
+            Statistic("i2", number(pooled.i2), at=at, n=n, unit="percent"),
+            Statistic("q", number(pooled.q), at=at, n=n),
+            Statistic("q_p", number(pooled.q_p), at=at, n=n),
+        ]
+
+    def _left_out(self, pooled: PooledStudies) -> list[Statistic]:
+        return [
             Statistic(
                 "pooled_without",
                 number(row["estimate"]),
@@ -126,9 +139,10 @@ class SynthesisStep(EndpointStep):
             )
             for row in pooled.leave_one_out.to_dict("records")
         ]
-        return Answer.of(
-            sample, statistics, drawing=Drawing("Forest plot", lambda: pooled.forest(hartung_knapp=True))
-        )
+
+
+def _patients(pooled: PooledStudies) -> int:
+    return int(pooled.studies["n"].sum())
 
 
 class RareEventStep(EndpointStep):
