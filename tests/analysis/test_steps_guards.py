@@ -70,6 +70,26 @@ def test_what_is_known_only_later(asked: Asked, form: dict[str, Any]) -> None:
     overridden(asked, **form)
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        {**OS, "estimator": "kaplan-meier", "population": "in_cr", "times": 30},
+        {**OS, "estimator": "cox", "covariates": "sex", "where": [{"fact": "transplanted", "in": "Y"}]},
+        {**OS, "estimator": "log-rank", "by": "sex", "where": [{"response": {"endpoint": "cr"}, "in": "Y"}]},
+    ],
+)
+def test_subjects_chosen_by_what_comes_after_they_are_followed(asked: Asked, form: dict[str, Any]) -> None:
+    said = refusal(asked, **form)
+    assert "the subjects are chosen by" in said
+    assert "immortal time" in said
+    overridden(asked, **form)
+
+
+def test_responders_followed_from_their_response_are_no_selection(asked: Asked) -> None:
+    found = asked.step(**RESPONSE, estimator="kaplan-meier", times=30)
+    assert "refused" not in {item.statistic for item in found.statistics}
+
+
 NEVER = {"studies": ["000", "003"], "outcome": "course_14_28"}
 
 

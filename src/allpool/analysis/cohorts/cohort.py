@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from allpool.analysis.cohorts.membership import DerivedTables, all_of, members
+from allpool.analysis.cohorts.membership import (
+    DerivedTables,
+    all_of,
+    known_later,
+    members,
+    population_conditions,
+)
 from allpool.analysis.cohorts.samples import Grouping, Sample, grouped, sample_of
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.conditions import Condition, Population
-from allpool.analysis.definitions.forms import ResponseEndpoint, TimeEndpoint
+from allpool.analysis.definitions.forms import ResponseEndpoint, TimeDefinition, TimeEndpoint
 from allpool.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
     from allpool.analysis.cohorts.summary import SummaryTable
 
 
+EARLY = ("diagnosis", "study_entry", "first_dose")
+"""Moments at which no response, relapse or transplant under study can be known."""
 OWN = "own"
 """The definition that asks each study under its own where it has one."""
 
@@ -38,6 +46,8 @@ class Cohort:
     unknown: int
     tables: DerivedTables
     catalogue: Catalogue
+    conditions: tuple[Condition, ...] = ()
+    """Further conditions that its subjects meet."""
 
     @property
     def n(self) -> int:
@@ -200,6 +210,8 @@ class Cohort:
                 "to get there (immortal time); use a landmark or a time-dependent Cox model, or give "
                 "`override` with the reason, which is printed beside the result"
             )
+        if isinstance(asked, TimeEndpoint) and not override:
+            self._selected_at_time_zero(endpoint, definition)
         own = self.tables.answers if isinstance(asked, ResponseEndpoint) else self.tables.times
         rows = own(endpoint)
         if definition == OWN:
@@ -209,6 +221,21 @@ class Cohort:
             self.catalogue.definition(endpoint, definition)
             rows = rows[rows["definition"] == definition]
         return sample_of(self.subjects, rows, kind=asked.kind, group=group)
+
+    def _selected_at_time_zero(self, endpoint: str, definition: str) -> None:
+        """Refuse subjects chosen by what is known only after the origin that they are followed from."""
+        names = set(self.definitions_of(endpoint).values()) if definition == OWN else {definition}
+        asked = [self.catalogue.definition(endpoint, name) for name in names]
+        early = sorted({own.origin for own in asked if isinstance(own, TimeDefinition)} & set(EARLY))
+        later = known_later((*population_conditions(self.population), *self.conditions), self.catalogue)
+        if early and later:
+            titles = " or ".join(self.catalogue.moments[name].title for name in early)
+            raise AnalysisError(
+                f"the subjects are chosen by {', '.join(later)}, known only after {titles}, from which "
+                "they are followed: nobody can have the event before being chosen (immortal time); follow "
+                "them from the response, take a landmark, or give `override` with the reason, which is "
+                "printed beside the result"
+            )
 
     def definitions_of(self, endpoint: str) -> dict[str, str]:
         """Return study -> its own definition of an endpoint, or the common one where it has none."""
@@ -278,6 +305,7 @@ class Cohort:
             self,
             subjects=self.subjects[inside].reset_index(drop=True),
             unknown=self.unknown + int(met.isna().sum()),
+            conditions=(*self.conditions, *conditions),
         )
 
     def title(self, endpoint: str, definition: str) -> str:

@@ -89,9 +89,14 @@ def population_conditions(population: Population) -> tuple[Condition, ...]:
 
 
 def known_later(conditions: Sequence[Condition], catalogue: Catalogue) -> list[str]:
-    """Return what conditions are on, directly or through populations, that is known only after time zero."""
+    """Return what conditions are on, directly or through populations, that is known only after time zero.
+
+    A condition that asks only whether something is known chooses nobody by what it is.
+    """
     found: set[str] = set()
     for condition in conditions:
+        if condition.known is not None:
+            continue
         asked = condition.response or condition.event
         if asked is not None:
             found.add(asked.endpoint)

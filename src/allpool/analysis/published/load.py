@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from allpool.analysis.cohorts.membership import known_later, population_conditions
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.conditions import Condition
 from allpool.analysis.definitions.forms import TimeDefinition
@@ -70,33 +71,19 @@ def _check_recipe(document: Document, at: Location, recipe: Recipe, study: str, 
             _check_time(recipe, study, catalogue)
     except DefinitionError as error:
         document.fail(error.message, at, DefinitionError)
-    late = False
+    asked: list[Condition] = []
+    if recipe.population is not None:
+        asked += population_conditions(catalogue.population(recipe.population))
     for place, item in _leaves(recipe, at):
-        condition = item if isinstance(item, Condition) else item.known
-        catalogue.check_condition(document, place, condition)
-        late = late or _is_late(condition, catalogue)
-    late = late or (recipe.population is not None and _rests_on_later(recipe.population, catalogue))
-    if isinstance(recipe, TimeRecipe) and late and not recipe.override:
+        asked.append(item if isinstance(item, Condition) else item.known)
+        catalogue.check_condition(document, place, asked[-1])
+    if isinstance(recipe, TimeRecipe) and known_later(asked, catalogue) and not recipe.override:
         document.fail(
             "subjects or groups are known only after time zero, and who lives longer has more time to get "
             "there (immortal time); give `override` with the reason to count them all the same",
             at,
             DefinitionError,
         )
-
-
-def _is_late(condition: Condition, catalogue: Catalogue) -> bool:
-    """Whether a condition is on something that is known only after time zero."""
-    if condition.fact is not None:
-        return catalogue.facts[condition.fact].known == "later"
-    if condition.population is not None:
-        return _rests_on_later(condition.population, catalogue)
-    return condition.response is not None or condition.event is not None
-
-
-def _rests_on_later(name: str, catalogue: Catalogue) -> bool:
-    population = catalogue.population(name)
-    return any(_is_late(condition, catalogue) for condition in (*population.where, *population.any_of))
 
 
 def _check_time(recipe: TimeRecipe, study: str, catalogue: Catalogue) -> None:
