@@ -7,11 +7,12 @@ from sqlalchemy import Connection
 
 from allpool.analysis.definitions.forms import ResponseDefinition
 from allpool.analysis.definitions.rules import Before, Measured, Reported, Window
-from allpool.analysis.derivation.clocks import HALF, TIME, clocked
+from allpool.analysis.derivation.clocks import TIME, clocked
 from allpool.analysis.derivation.intervals import Intervals, waits
 from allpool.analysis.derivation.measurements import NOT_BELOW
 from allpool.analysis.derivation.tables import read
 from allpool.analysis.derivation.timeline import Timeline
+from allpool.analysis.derivation.windows import days_after, inside
 
 # What settles a subject's answer, the strongest first. Where a rule has a better response to fall short of,
 # what is open may be that better one, and outweighs a yes.
@@ -90,21 +91,11 @@ def _placed(
     Adds ady, days since the moment that the window counts from.
     """
     origin = window.since if window and window.since else "first_dose"
-    origins = timeline.of(origin).select(
-        "usubjid",
-        "clock",
-        (pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)).alias("origin_day"),
-        pl.col("coarse").alias("origin_coarse"),
-    )
-    anchor = intervals.moments[origin].anchor or ""
-    frame = frame.join(origins, on=["usubjid", "clock"], how="left").with_columns(
-        pl.when(pl.col("clock") == anchor).then(0.0).otherwise(pl.col("origin_day")).alias("origin_day")
-    )
-    sharp = (pl.col("coarse") == 0) & (pl.col("origin_coarse").fill_null(0) == 0)
-    frame = frame.with_columns(pl.when(sharp).then(pl.col("day") - pl.col("origin_day")).alias("ady"))
+    frame = days_after(frame, origin, timeline, anchor=intervals.moments[origin].anchor, name="ady")
     if window is None:
         return frame
-    frame = frame.with_columns(_inside(window).alias("inside")).filter(pl.col("inside").fill_null(True))
+    counts = inside(window, days=pl.col("ady"), visit=pl.col("timepoint"), course=pl.col("course"))
+    frame = frame.with_columns(counts.alias("inside")).filter(pl.col("inside").fill_null(True))
     lost = pl.col("inside").is_null()
     return frame.with_columns(
         pl.when(~lost).then(pl.col("verdict")).alias("verdict"),
@@ -113,19 +104,6 @@ def _placed(
         .otherwise("open")
         .alias("open"),
     )
-
-
-def _inside(window: Window) -> pl.Expr:
-    """Whether an assessment counts: true, false, or null where nothing places it."""
-    listed = pl.col("timepoint").is_in(window.timepoints).fill_null(False)
-    chain = pl.when(listed).then(True)
-    if window.days is not None:
-        chain = chain.when(pl.col("ady").is_not_null()).then(pl.col("ady").is_between(*window.days))  # type: ignore[assignment]
-    if window.courses:
-        chain = chain.when(pl.col("timepoint").is_null() & pl.col("course").is_not_null()).then(  # type: ignore[assignment]
-            pl.col("course").is_in(window.courses)
-        )
-    return chain.when(pl.col("timepoint").is_not_null()).then(False).otherwise(None)
 
 
 def _ranked(frame: pl.DataFrame, definition: ResponseDefinition) -> pl.DataFrame:
@@ -189,33 +167,24 @@ def _unsuitable(rule: Before, measured: Measured) -> pl.Expr:
 
 def _reason(definition: ResponseDefinition, intervals: Intervals) -> pl.Expr:
     """Return why a subject is not evaluable: the first reason that applies."""
-    rank, absent = pl.col("rank"), pl.col("rank").is_null()
-    settled = rank.is_in([BETTER, YES]).fill_null(False)
-    chain = pl.when(pl.col("before").is_not_null()).then(pl.col("before"))
-    for name in reversed(definition.among):
+    absent = pl.col("rank").is_null()
+    settled = pl.col("rank").is_in([BETTER, YES]).fill_null(False)
+    never: list[pl.Expr] = []
+    for name in definition.among:
         own = intervals.moments[name]
-        rest = chain.otherwise(None)
-        chain = (
-            pl.when(pl.col(f"{name}.waiting"))  # type: ignore[assignment]
-            .then(pl.lit(waits(own)))
-            .when(~pl.col(f"{name}.happened"))
-            .then(pl.lit(f"not evaluable: no {own.title}"))
-            .when(rest.is_not_null())
-            .then(rest)
-        )
-    chain = (
-        chain.when(settled)  # type: ignore[assignment]
-        .then(None)
-        .when(pl.col("waits"))
-        .then(pl.lit("a cell of the assessment waits in quarantine"))
-        .when(pl.col("open").is_not_null())
-        .then(pl.col("open"))
-    )
+        never.append(pl.when(pl.col(f"{name}.waiting")).then(pl.lit(waits(own))))
+        missed = ~pl.col(f"{name}.happened")
+        never.append(pl.when(missed).then(pl.lit(f"not evaluable: no {own.title}")))
+    open_ = [
+        pl.when(pl.col("waits")).then(pl.lit("a cell of the assessment waits in quarantine")),
+        pl.col("open"),
+    ]
     if definition.graded is not None:
-        return chain.when(~pl.col("sends")).then(pl.lit("not collected: the centre sends no adverse events"))
-    if definition.not_assessed == "missing":
-        return chain.when(absent).then(pl.lit("not assessed")).otherwise(None)
-    silent = absent & ~pl.col("sends")
-    return (
-        chain.when(silent).then(pl.lit("not assessed: the study sends no such assessments")).otherwise(None)
-    )
+        silent = "not collected: the centre sends no adverse events"
+        open_.append(pl.when(~pl.col("sends")).then(pl.lit(silent)))
+    elif definition.not_assessed == "missing":
+        open_.append(pl.when(absent).then(pl.lit("not assessed")))
+    else:
+        silent = "not assessed: the study sends no such assessments"
+        open_.append(pl.when(absent & ~pl.col("sends")).then(pl.lit(silent)))
+    return pl.coalesce([*never, pl.col("before"), pl.when(~settled).then(pl.coalesce(open_))])

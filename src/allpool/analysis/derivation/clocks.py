@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import polars as pl
 
 CALENDAR = "calendar"
-TIME = ("effective_date", "effective_precision", "effective_offset_days", "effective_anchor")
 COARSENESS: Mapping[str, int] = {"second": 0, "day": 0, "month": 1, "year": 2}
 HALF: Mapping[int, float] = {0: 0.0, 1: 15.0, 2: 182.0}
 """Days from the first day that a partial date can mean to its middle, by coarseness."""
@@ -15,9 +14,18 @@ HALF: Mapping[int, float] = {0: 0.0, 1: 15.0, 2: 182.0}
 
 def clocked(frame: pl.DataFrame, time: str = "effective") -> pl.DataFrame:
     """Replace the partial date `time` by clock, day and coarse, as on the timeline."""
-    names = [f"{time}_{part}" for part in ("date", "precision", "offset_days", "anchor")]
-    date, precision, offset, anchor = (pl.col(name) for name in names)
-    return frame.with_columns(
+    return frame.with_columns(on_clocks(time)).drop(parts_of(time))
+
+
+def parts_of(time: str) -> list[str]:
+    """Return the columns of a partial date."""
+    return [f"{time}_{part}" for part in ("date", "precision", "offset_days", "anchor")]
+
+
+def on_clocks(time: str) -> list[pl.Expr]:
+    """Return clock, day and coarse of the partial date `time`."""
+    date, precision, offset, anchor = (pl.col(name) for name in parts_of(time))
+    return [
         pl.when(date.is_not_null())
         .then(pl.lit(CALENDAR))
         .when(offset.is_not_null())
@@ -31,9 +39,13 @@ def clocked(frame: pl.DataFrame, time: str = "effective") -> pl.DataFrame:
         .otherwise(0)
         .cast(pl.Int8)
         .alias("coarse"),
-    ).drop(names)
+    ]
 
 
 def middle() -> pl.Expr:
     """Return the day that a date stands for: itself, or the middle of its month or year."""
     return pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)
+
+
+TIME = tuple(parts_of("effective"))
+"""Columns of an observation's partial date."""

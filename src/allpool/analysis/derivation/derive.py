@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.analysis.definitions.forms import TimeEndpoint
-from allpool.analysis.derivation.clocks import CALENDAR
+from allpool.analysis.derivation.clocks import CALENDAR, clocked, parts_of
 from allpool.analysis.derivation.collected import read_collected
 from allpool.analysis.derivation.courses import derive_courses
 from allpool.analysis.derivation.facts import derive_facts
@@ -121,20 +121,13 @@ def _calendar_date() -> pl.Expr:
 def _adverse_events(connection: Connection, subjects: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
     columns = [
         *("id", "subject_id", "term", "grade", "grade_system", "course_number", "relatedness", "outcome"),
-        *("seriousness", "date_date", "date_precision", "date_offset_days", "date_anchor"),
+        *("seriousness", *parts_of("date")),
     ]
     who = subjects.select("studyid", "siteid", "usubjid", "patient_id")
     frame = read(connection, "adverse_event", columns).join(who, left_on="subject_id", right_on="patient_id")
-    date, offset = pl.col("date_date"), pl.col("date_offset_days")
-    coarse = pl.col("date_precision").is_in(["month", "year"]).fill_null(False)
     serious = pl.col("seriousness").str.to_lowercase()
-    frame = frame.with_columns(
-        pl.when(date.is_not_null()).then(pl.lit(CALENDAR)).otherwise(pl.col("date_anchor")).alias("clock"),
-        pl.when(date.is_not_null()).then(date.cast(pl.Int32).cast(pl.Float64)).otherwise(offset).alias("day"),
-        coarse.cast(pl.Int8).alias("coarse"),
-    )
     return (
-        _days_from_first_dose(frame, timeline)
+        _days_from_first_dose(clocked(frame, "date"), timeline)
         .select(
             "studyid",
             "siteid",

@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 
 from allpool.analysis.definitions.forms import Window
 from allpool.analysis.definitions.subject_facts import DAYS_SINCE, VALUE, RowsFact
-from allpool.analysis.derivation.clocks import CALENDAR, HALF, middle
+from allpool.analysis.derivation.clocks import middle, on_clocks, parts_of
 from allpool.analysis.derivation.tables import read
 from allpool.analysis.derivation.timeline import Timeline
+from allpool.analysis.derivation.windows import days_after, inside
 from allpool.models import Base
 
 TIMES: Mapping[str, str] = {
@@ -32,8 +33,7 @@ def read_rows(
 ) -> pl.DataFrame:
     """Read a table once for all its facts, with `clock`, `day` and `coarse` for its partial date."""
     own = Base.metadata.tables[table]
-    time = [f"{TIMES[table]}_{part}" for part in ("date", "precision", "offset_days", "anchor")]
-    wanted = {"id", "subject_id", "data_element", *time}
+    wanted = {"id", "subject_id", "data_element", *parts_of(TIMES[table])}
     wanted |= {name for name in ("timepoint", "course_number") if name in own.c}
     for fact in facts:
         wanted |= {*fact.where, *fact.unless, *((fact.of,) if fact.of not in (VALUE, DAYS_SINCE) else ())}
@@ -42,19 +42,9 @@ def read_rows(
     if table == "adverse_event":
         wanted.add("grade")
     frame = read(connection, table, sorted(wanted), elements={fact.element for fact in facts})
-    date, precision, offset, anchor = (pl.col(name) for name in time)
-    coarse = pl.when(precision == "month").then(1).when(precision == "year").then(2).otherwise(0)
     return frame.join(
         subjects.select("usubjid", "patient_id"), left_on="subject_id", right_on="patient_id"
-    ).with_columns(
-        pl.when(date.is_not_null())
-        .then(pl.lit(CALENDAR))
-        .when(offset.is_not_null())
-        .then(anchor)
-        .alias("clock"),
-        pl.when(date.is_not_null()).then(date.cast(pl.Int32).cast(pl.Float64)).otherwise(offset).alias("day"),
-        coarse.cast(pl.Int8).alias("coarse"),
-    )
+    ).with_columns(on_clocks(TIMES[table]))
 
 
 def from_rows(
@@ -202,29 +192,12 @@ def _by_date(frame: pl.DataFrame, *, last: bool) -> pl.DataFrame:
 
 def placed(frame: pl.DataFrame, window: Window, timeline: Timeline, *, anchor: str | None) -> pl.DataFrame:
     """Add `since`, days after the window's moment, and `inside`, null where nothing places a row."""
-    origin = window.since or "first_dose"
-    origins = timeline.of(origin).select(
-        "usubjid",
-        "clock",
-        (pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)).alias("origin_day"),
-        pl.col("coarse").alias("origin_coarse"),
-    )
-    own = pl.col("clock") == (anchor or "")  # days on this clock are days since the moment itself
-    frame = frame.join(origins, on=["usubjid", "clock"], how="left", maintain_order="left").with_columns(
-        pl.when(own).then(0.0).otherwise(pl.col("origin_day")).alias("origin_day")
-    )
-    sharp = (pl.col("coarse") == 0) & (pl.col("origin_coarse").fill_null(0) == 0)
-    since = pl.when(sharp).then(pl.col("day") - pl.col("origin_day"))
+    frame = days_after(frame, window.since or "first_dose", timeline, anchor=anchor, name="since")
     visit = pl.col("timepoint") if "timepoint" in frame.columns else pl.lit(None, dtype=pl.String)
     course = pl.col("course_number") if "course_number" in frame.columns else pl.lit(None, dtype=pl.Int64)
-    chain = pl.when(visit.is_in(window.timepoints).fill_null(False)).then(True)
-    if window.days is not None:
-        chain = chain.when(since.is_not_null()).then(since.is_between(*window.days))  # type: ignore[assignment]
-    if window.courses:
-        by_course = visit.is_null() & course.is_not_null()
-        chain = chain.when(by_course).then(course.is_in(window.courses))  # type: ignore[assignment]
-    inside = chain.when(visit.is_not_null()).then(False).otherwise(None)
-    return frame.with_columns(since.alias("since"), inside.alias("inside"))
+    return frame.with_columns(
+        inside(window, days=pl.col("since"), visit=visit, course=course).alias("inside")
+    )
 
 
 def _marked(frame: pl.DataFrame, who: pl.DataFrame, name: str) -> pl.DataFrame:

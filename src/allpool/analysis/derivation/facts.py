@@ -15,7 +15,7 @@ from allpool.analysis.definitions.subject_facts import (
     IntervalFact,
     RowsFact,
 )
-from allpool.analysis.derivation.clocks import CALENDAR, HALF
+from allpool.analysis.derivation.clocks import CALENDAR, middle
 from allpool.analysis.derivation.collected import collecting, read_collected
 from allpool.analysis.derivation.fact_rows import NOT_COLLECTED, WAITS, from_rows, read_rows
 from allpool.analysis.derivation.timeline import Timeline, waiting_for
@@ -106,12 +106,8 @@ def _between(timeline: Timeline, start: str, end: str) -> pl.DataFrame:
     """Return usubjid, days from `start` to `end`, and the row of the end: on the calendar where it has both,
     else on the first clock that has.
     """
-
-    def day() -> pl.Expr:
-        return pl.col("day") + pl.col("coarse").replace_strict(HALF, return_dtype=pl.Float64)
-
-    starts = timeline.of(start).select("usubjid", "clock", day().alias("start"))
-    ends = timeline.of(end).select("usubjid", "clock", day().alias("end"), "srcdom", "srcid")
+    starts = timeline.of(start).select("usubjid", "clock", middle().alias("start"))
+    ends = timeline.of(end).select("usubjid", "clock", middle().alias("end"), "srcdom", "srcid")
     return (
         starts.join(ends, on=["usubjid", "clock"])
         .with_columns((pl.col("clock") != CALENDAR).alias("relative"))

@@ -8,7 +8,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from allpool.analysis.definitions.rules import Graded
-from allpool.analysis.derivation.clocks import TIME, clocked
+from allpool.analysis.derivation.clocks import TIME, clocked, parts_of
 from allpool.analysis.derivation.collected import collecting, read_collected
 from allpool.analysis.derivation.tables import read
 from allpool.mappings.dictionary import Dictionary
@@ -22,8 +22,7 @@ def read_grades(connection: Connection, subjects: pl.DataFrame, elements: Iterab
 
     usubjid, srcdom, srcid, data_element, term, grade, system, timepoint, course, clock, day, coarse.
     """
-    time = [f"date_{part}" for part in ("date", "precision", "offset_days", "anchor")]
-    columns = ["id", "subject_id", "term", "grade", "grade_system", "course_number", *time]
+    columns = ["id", "subject_id", "term", "grade", "grade_system", "course_number", *parts_of("date")]
     events = clocked(read(connection, "adverse_event", columns), "date").select(
         pl.lit("adverse_event").alias("srcdom"),
         pl.col("id").alias("srcid"),

@@ -9,7 +9,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from allpool.analysis.definitions.conditions import BaselineFile
-from allpool.analysis.derivation.clocks import CALENDAR
+from allpool.analysis.derivation.clocks import CALENDAR, TIME, clocked
 from allpool.analysis.derivation.tables import read
 from allpool.analysis.derivation.timeline import Timeline
 from allpool.mappings.dictionary import Dictionary
@@ -17,7 +17,6 @@ from allpool.mappings.dictionary import Dictionary
 SYNTHETIC = "HTEST"  # v3-ActReason: test health data, the security label of synthetic rows
 DAYS_PER_YEAR = 365.25
 VALUES = ("value_quantity", "value_concept", "value_boolean", "value_integer", "value_string")
-TIME = ("effective_date", "effective_precision", "effective_offset_days", "effective_anchor")
 
 
 def read_subjects(connection: Connection) -> pl.DataFrame:
@@ -153,12 +152,7 @@ def _at_baseline(rows: pl.DataFrame, *, timeline: Timeline, baseline: BaselineFi
         orient="row",
     ).with_columns(pl.lit(True).alias("listed"))
     origins = timeline.of(baseline.since).select("usubjid", "clock", pl.col("day").alias("origin_day"))
-    date, _, offset, anchor = (pl.col(name) for name in TIME)
-    rows = rows.with_columns(
-        pl.when(date.is_not_null()).then(pl.lit(CALENDAR)).otherwise(anchor).alias("clock"),
-        pl.when(date.is_not_null()).then(date.cast(pl.Int32).cast(pl.Float64)).otherwise(offset).alias("day"),
-    )
-    rows = rows.join(visits, on=["data_element", "timepoint"], how="left")
+    rows = clocked(rows).join(visits, on=["data_element", "timepoint"], how="left")
     rows = rows.join(origins, on=["usubjid", "clock"], how="left").with_columns(
         (pl.col("day") - pl.col("origin_day")).alias("since"),
         (pl.len().over("usubjid", "data_element") == 1).alias("only"),

@@ -35,10 +35,10 @@ def times_to_event(intervals: Intervals, definition: TimeDefinition) -> pl.DataF
     happened = failed | pl.col("event.time").is_not_null()
 
     def chosen(part: str) -> pl.Expr:
-        chain = pl.when(~answered).then(None)
+        end = pl.when(happened).then(pl.col(f"event.{part}")).otherwise(pl.col(f"last.{part}"))
         if _at_origin(definition):
-            chain = chain.when(failed).then(pl.col(f"{FAILURE}.{part}"))  # type: ignore[assignment]
-        return chain.when(happened).then(pl.col(f"event.{part}")).otherwise(pl.col(f"last.{part}"))
+            end = pl.when(failed).then(pl.col(f"{FAILURE}.{part}")).otherwise(end)
+        return pl.when(answered).then(end)
 
     sharp = (chosen("clock") == CALENDAR) & (chosen("coarse") == 0)
     return frame.select(
@@ -137,10 +137,10 @@ def _first(definition: TimeDefinition, moments: Mapping[str, Moment]) -> list[pl
     first = pl.min_horizontal(pl.col(f"{name}.time") for name in names)
     parts = [_picked(first, names, part).alias(f"event.{part}") for part in PARTS]
     title = _labelled(first, {name: _title(name, moments) for name in names})
-    code = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.Int32))
-    for name, cnsr in ordered:
-        code = code.when(pl.col(f"{name}.time") == first).then(pl.lit(cnsr, dtype=pl.Int32))  # type: ignore[assignment]
-    return [*parts, title.alias("event.title"), code.otherwise(None).alias("event.cnsr")]
+    code = pl.coalesce(
+        pl.when(pl.col(f"{name}.time") == first).then(pl.lit(cnsr, dtype=pl.Int32)) for name, cnsr in ordered
+    )
+    return [*parts, title.alias("event.title"), code.alias("event.cnsr")]
 
 
 def _last(definition: TimeDefinition, moments: Mapping[str, Moment]) -> list[pl.Expr]:
@@ -181,10 +181,10 @@ def _entry(definition: TimeDefinition) -> pl.Expr:
 def _reason(definition: TimeDefinition, intervals: Intervals) -> pl.Expr:
     """Return why a subject is not evaluable, the first of the reasons that apply; none where it is."""
     moments, origin = intervals.moments, intervals.moments[definition.origin]
-    reasons: list[tuple[pl.Expr, pl.Expr]] = []
+    reasons: list[pl.Expr] = []
 
     def because(condition: pl.Expr, text: str | pl.Expr) -> None:
-        reasons.append((condition, pl.lit(text) if isinstance(text, str) else text))
+        reasons.append(pl.when(condition).then(pl.lit(text) if isinstance(text, str) else text))
 
     for name in definition.among:
         because(pl.col(f"{name}.waiting"), waits(moments[name]))
@@ -217,10 +217,7 @@ def _reason(definition: TimeDefinition, intervals: Intervals) -> pl.Expr:
     because(open_ & end.is_not_null(), end)
     if definition.entry is not None:
         _entry_reasons(because, definition, intervals, unsettled)
-    chain = pl.when(reasons[0][0]).then(reasons[0][1])
-    for condition, text in reasons[1:]:
-        chain = chain.when(condition).then(text)  # type: ignore[assignment]
-    return chain.otherwise(None)
+    return pl.coalesce(reasons)
 
 
 def _settled(definition: TimeDefinition) -> pl.Expr:
