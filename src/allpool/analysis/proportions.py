@@ -12,6 +12,7 @@ from allpool.analysis.estimators.arrays import (
     checked_level,
     counts,
     critical_value,
+    number,
     numbers,
     one_of,
     same_length,
@@ -114,7 +115,7 @@ def binomial(x: float, n: float, p0: float, alternative: Alternative = "two-side
     """Return the exact P of the true proportion being `p0`, against "two-sided", "less" or "greater"."""
     one_of(alternative, ALTERNATIVES, name="alternative")
     _check_counts(x, n)
-    if not 0 <= p0 <= 1:
+    if not 0 <= number(p0, name="p0") <= 1:
         raise AnalysisError(f"p0 must lie between 0 and 1, not {p0}")
     return float(binomtest(int(x), int(n), p0, alternative=alternative).pvalue)
 

@@ -27,13 +27,18 @@ def numbers(values: Any, *, name: str) -> FloatArray:
     if isinstance(values, pd.Series) and not isinstance(values.dtype, np.dtype):
         raw = values.to_numpy(dtype=object, na_value=np.nan)  # pandas' own types mark what is missing
     else:
-        raw = np.asarray(values)
+        try:
+            raw = np.asarray(values)
+        except ValueError:
+            raise AnalysisError(
+                f"{name} must be one-dimensional; lists of different length were given"
+            ) from None
     # text that looks like a number and dates would convert silently: they are not numbers here
     if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and _holds_text(raw)):
         raise AnalysisError(f"{name} must be numbers; text or dates were given")
     try:
         array = raw.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise AnalysisError(f"{name} must be numbers; some entries are not") from None
     if array.ndim != 1:
         raise AnalysisError(f"{name} must be one-dimensional, not of {array.ndim} dimensions")
@@ -42,6 +47,28 @@ def numbers(values: Any, *, name: str) -> FloatArray:
         missing = int((~finite).sum())
         raise AnalysisError(f"{name} has {missing} missing or infinite values (NaN); drop or mend them first")
     return array
+
+
+def number(value: Any, *, name: str) -> float:
+    """Return one number as a float; nan is let through, for the caller's own sentence."""
+    single = np.ndim(value) == 0 and not isinstance(value, str | bytes)
+    try:
+        return float(value) if single else _refused(name)
+    except (TypeError, ValueError, OverflowError):
+        return _refused(name)
+
+
+def _refused(name: str) -> float:
+    raise AnalysisError(f"{name} must be one number")
+
+
+def asked_times(values: Any) -> FloatArray:
+    """Return the times at which a curve is read, one or many: numbers, none of them negative."""
+    single = np.ndim(values) == 0 if not isinstance(values, list | tuple) else False
+    asked = numbers([values] if single else values, name="times")
+    if (asked < 0).any():
+        raise AnalysisError("times must not be negative; time runs from an origin at 0")
+    return asked
 
 
 def _holds_text(values: NDArray[np.object_]) -> bool:
@@ -75,9 +102,12 @@ def counts(values: Any, *, name: str) -> FloatArray:
 
 def labels(values: Any, *, name: str) -> tuple[list[Any], IntArray]:
     """Return the distinct labels (sorted; a Categorical keeps its order) and each entry's position."""
-    column = values if isinstance(values, pd.Series) else pd.Series(values)
-    if column.ndim != 1:
-        raise AnalysisError(f"{name} must be one-dimensional")
+    if np.ndim(values) == 0 and not isinstance(values, dict):  # text would count its letters
+        raise AnalysisError(f"{name} must hold one label per subject, not a single one")
+    try:
+        column = values if isinstance(values, pd.Series) else pd.Series(values)
+    except (TypeError, ValueError):
+        raise AnalysisError(f"{name} must be one-dimensional, one label per subject") from None
     if column.isna().any():
         raise AnalysisError(
             f"{name} has {int(column.isna().sum())} missing values (NaN); drop or name them first"
@@ -91,7 +121,7 @@ def labels(values: Any, *, name: str) -> tuple[list[Any], IntArray]:
 
 def same_length(**arrays: Any) -> int:
     """Return the length that all arrays share; raise if they differ or are empty. None is passed over."""
-    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    lengths = {name: _length(array, name=name) for name, array in arrays.items() if array is not None}
     if len(set(lengths.values())) > 1:
         described = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise AnalysisError(f"arrays differ in length: {described}")
@@ -99,6 +129,13 @@ def same_length(**arrays: Any) -> int:
     if length == 0:
         raise AnalysisError(f"too little data: {' and '.join(lengths)} are empty")
     return length
+
+
+def _length(array: Any, *, name: str) -> int:
+    try:
+        return len(array)
+    except TypeError:
+        raise AnalysisError(f"{name} must hold one value per subject, not a single one") from None
 
 
 def tally(codes: IntArray, amount: FloatArray | None = None, *, size: int) -> FloatArray:
@@ -120,7 +157,7 @@ def critical_value(level: float) -> float:
 
 def checked_level(level: float) -> float:
     """Return `level` if it is a coverage between 0 and 1; raise if not."""
-    if not 0 < level < 1:
+    if not 0 < number(level, name="level") < 1:
         raise AnalysisError(f"level must lie between 0 and 1 (0.95 for a 95 % interval), not {level}")
     return level
 

@@ -20,7 +20,7 @@ from allpool.analysis.estimators.arrays import (
     times,
 )
 from allpool.analysis.estimators.cox_likelihood import MonotoneLikelihoodWarning, PartialLikelihood, maximise
-from allpool.analysis.estimators.design import checked_columns, combined_labels, design_matrix
+from allpool.analysis.estimators.design import checked_columns, combined_labels, design_matrix, named_columns
 from allpool.analysis.estimators.information import checked_rank, dependent_columns, inverse
 from allpool.analysis.estimators.results import ChiSquareTest
 from allpool.analysis.estimators.risk_sets import RiskSets, risk_sets
@@ -118,8 +118,8 @@ def cox(
     """
     one_of(ties, TIES, name="ties")
     critical_value(level)
-    names = [covariates] if isinstance(covariates, str) else list(covariates)
-    by = [strata] if isinstance(strata, str) else list(strata or ())
+    names = named_columns(covariates)
+    by = named_columns(strata)
     checked_columns(frame, [duration, event, *names, *by, *(c for c in (entry, cluster) if c is not None)])
     if not names:
         raise AnalysisError("a Cox model needs at least one covariate")

@@ -13,9 +13,9 @@ from allpool.analysis.estimators.aalen_johansen import VARIANCES, aalen_johansen
 from allpool.analysis.estimators.arrays import (
     FloatArray,
     IntArray,
+    asked_times,
     critical_value,
     labels,
-    numbers,
     one_of,
     read_only,
     same_length,
@@ -90,7 +90,7 @@ class CumulativeIncidence:
             columns group, cause, time, at_risk, incidence, standard_error, lower, upper; one row per group,
             cause and time asked, in this order.
         """
-        asked = _asked(times)
+        asked = asked_times(times)
         blocks = []
         for curve in self.curves:
             row = np.searchsorted(curve.time, asked, side="right")
@@ -109,7 +109,7 @@ class CumulativeIncidence:
 
     def event_free(self, times: float | Sequence[float] | FloatArray) -> pd.DataFrame:
         """Return the probability of no event of any cause by given times: group, time, survival."""
-        asked = _asked(times)
+        asked = asked_times(times)
         blocks = []
         for curve in self.curves:
             survival = np.concatenate(([1.0], curve.event_free))
@@ -182,9 +182,7 @@ def cumulative_incidence(
     entries = None if entry is None else times(entry, name="entry")
     n = same_length(time=exits, cause=found, group=group, entry=entries)
     shown = _shown(found, causes)
-    groups, member = (
-        ([EVERYBODY], np.zeros(n, dtype=np.int64)) if group is None else labels(group, name="group")
-    )
+    groups, member = _members(group, n)
     values, codes = distinct_times(exits if entries is None else np.concatenate((exits, entries)))
     leave, enter = codes[:n], None if entries is None else codes[n:]
     if enter is not None and (enter >= leave).any():
@@ -266,13 +264,6 @@ def _shown(found: IntArray, asked: Sequence[int] | None) -> IntArray:
             f"causes must name every cause that occurs, and not 0 (censored); missing: {absent or 'none'}"
         )
     return shown
-
-
-def _asked(times: float | Sequence[float] | FloatArray) -> FloatArray:
-    asked = numbers(np.atleast_1d(np.asarray(times, dtype=np.float64)), name="times")
-    if (asked < 0).any():
-        raise AnalysisError("times must not be negative; time runs from an origin at 0")
-    return asked
 
 
 def _labelled(group: Any, cause: int, block: dict[str, Any]) -> pd.DataFrame:

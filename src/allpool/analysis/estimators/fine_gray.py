@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from allpool.analysis.estimators.arrays import FloatArray, critical_value, times
 from allpool.analysis.estimators.causes import CENSORED, cause_numbers, cause_of_interest
 from allpool.analysis.estimators.cox_likelihood import MonotoneLikelihoodWarning
-from allpool.analysis.estimators.design import checked_columns, combined_labels, design_matrix
+from allpool.analysis.estimators.design import checked_columns, combined_labels, design_matrix, named_columns
 from allpool.analysis.estimators.information import checked_rank, inverse
 from allpool.analysis.estimators.subdistribution import SubdistributionLikelihood, censoring
 from allpool.analysis.estimators.subdistribution_maximum import maximise_as_crr
@@ -106,8 +106,8 @@ def fine_gray(
         a coefficient is infinite; the terms are in `.monotone`.
     """
     critical_value(level)
-    names = [covariates] if isinstance(covariates, str) else list(covariates)
-    by = [censoring_strata] if isinstance(censoring_strata, str) else list(censoring_strata or ())
+    names = named_columns(covariates)
+    by = named_columns(censoring_strata)
     checked_columns(frame, [duration, cause, *names, *by])
     if not names:
         raise AnalysisError("a Fine-Gray model needs at least one covariate")

@@ -76,7 +76,13 @@ def q_profile(y: FloatArray, v: FloatArray, *, tau2: float, level: float) -> tup
 
 
 def _root(y: FloatArray, v: FloatArray, *, target: float, farthest: float) -> float:
-    return float(brentq(lambda tau2: cochran_q(y, v, tau2) - target, 0.0, farthest, xtol=1e-15, rtol=1e-14))
+    return root_above_0(lambda tau2: cochran_q(y, v, tau2) - target, farthest=farthest, scale=v)
+
+
+def root_above_0(function: Callable[[float], float], *, farthest: float, scale: FloatArray) -> float:
+    """Return where a falling function of tau2 is 0, to the precision of the sampling variances' own unit."""
+    finest = 1e-15 * float(scale.min())
+    return float(brentq(function, 0.0, farthest, xtol=finest, rtol=1e-14, maxiter=MOST_STEPS))
 
 
 class Projection:
@@ -135,7 +141,7 @@ def _paule_mandel(y: FloatArray, v: FloatArray, X: FloatArray) -> Heterogeneity:
     tau2 = 0.0
     if excess(0.0) > 0:
         farthest = max(HIGHEST_TAU2, 10 * float(y.var(ddof=1)))
-        tau2 = float(brentq(excess, 0.0, farthest, xtol=1e-15, rtol=1e-14))
+        tau2 = root_above_0(excess, farthest=farthest, scale=v)
     return Heterogeneity(tau2, _empirical_bayes_error(v, tau2, X))
 
 

@@ -31,7 +31,10 @@ class Subjects:
 def survival_variance(
     subjects: Subjects, *, at_risk: FloatArray, events: FloatArray, survival: FloatArray
 ) -> FloatArray:
-    """Return the variance of S(t) at each row of the risk table; nan where S(t) is 0."""
+    """Return the variance of S(t) at each row of the risk table; 0 where S(t) is 0, as in R.
+
+    It is read at the last event, for between events it moves by rounding only and a limit must stay flat.
+    """
     rows = at_risk.size
     path, jump = _derivatives(at_risk, events)
     before = np.concatenate(([0.0], path))
@@ -53,8 +56,8 @@ def survival_variance(
         + still_inside(square * offset**2)
     )
     variance = survival**2 * (left + np.maximum(inside, 0.0))
-    variance[survival == 0] = np.nan
-    return np.asarray(variance)
+    last_event = np.maximum.accumulate(np.where(events > 0, np.arange(rows), 0))
+    return np.asarray(variance[last_event])
 
 
 def mean_variance(

@@ -12,8 +12,10 @@ import pandas as pd
 from allpool.analysis.estimators.arrays import (
     BoolArray,
     FloatArray,
+    asked_times,
     critical_value,
     indicators,
+    number,
     numbers,
     one_of,
     read_only,
@@ -34,8 +36,8 @@ class KaplanMeier:
     """A survival curve as steps: one entry per distinct time at which somebody left the risk set.
 
     `standard_error` is of S(t), not of log S(t): Greenwood's, or for fractional weights the
-    infinitesimal jackknife. Where S(t) is 0 it and the interval are nan, and so is the log-log
-    interval where S(t) is still 1 after the first exit, as in R.
+    infinitesimal jackknife. Where S(t) is 0 Greenwood's and the interval are nan (the jackknife's error
+    is 0), and so is the log-log interval where S(t) is still 1 after the first exit, as in R.
     """
 
     time: FloatArray
@@ -64,9 +66,7 @@ class KaplanMeier:
         DataFrame
             columns time, at_risk, survival, standard_error, lower, upper; one row per time asked.
         """
-        asked = numbers(np.atleast_1d(np.asarray(times, dtype=np.float64)), name="times")
-        if (asked < 0).any():
-            raise AnalysisError("times must not be negative; time runs from an origin at 0")
+        asked = asked_times(times)
         starts_at_zero = self.time[0] <= 0
         curve = self.time if starts_at_zero else np.concatenate(([0.0], self.time))
         row = np.searchsorted(curve, asked, side="right") - 1
@@ -94,7 +94,7 @@ class KaplanMeier:
         (its beginning if `midpoint` is off, as prodlim does). The
         interval is where the curve's own limits cross 1 - p (Brookmeyer and Crowley 1982).
         """
-        if not 0 <= p <= 1:
+        if not 0 <= number(p, name="p") <= 1:
             raise AnalysisError(f"p must lie between 0 and 1, not {p}")
         return Estimate(
             estimate=self._reached(1 - self.survival, p),
@@ -113,7 +113,7 @@ class KaplanMeier:
 
         Beyond the last time the curve keeps its last value, as in R's `print(fit, rmean = tau)`.
         """
-        if not (np.isfinite(tau) and tau > 0):
+        if not 0 < number(tau, name="tau") < np.inf:
             raise AnalysisError(f"tau must be a time above 0, not {tau}")
         inside = self.time <= tau
         knots = np.concatenate(([0.0], self.time[inside], [tau]))
@@ -220,7 +220,7 @@ def curve(
             error = survival * log_error
         else:
             error = np.sqrt(survival_variance(subjects, at_risk=at_risk, events=events, survival=survival))
-            log_error = error / survival
+            log_error = np.where(survival > 0, error / survival, 0.0)
     lower, upper = pointwise_limits(survival, log_error, ci=ci, critical=critical_value(level))
     total = float(events.sum())
     return KaplanMeier(

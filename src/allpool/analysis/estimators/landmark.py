@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from allpool.analysis.estimators.arrays import indicators, times
+from allpool.analysis.estimators.arrays import indicators, number, times
+from allpool.analysis.estimators.design import present_columns
 from allpool.errors import AnalysisError
 
 ADDED = ("exposed", "time_from_landmark")
@@ -36,13 +37,11 @@ def landmark(frame: pd.DataFrame, *, at: float, time: str, event: str, exposure_
         an absent column, a column named as those added, missing or negative times, a landmark that
         nobody passes.
     """
-    absent = [name for name in (time, event, exposure_time) if name not in frame.columns]
-    if absent:
-        raise AnalysisError(f"the frame has no column {', '.join(absent)}")
+    present_columns(frame, (time, event, exposure_time))
     taken = [name for name in ADDED if name in frame.columns]
     if taken:
         raise AnalysisError(f"the frame already has a column {', '.join(taken)}; rename it first")
-    if not (np.isfinite(at) and at >= 0):
+    if not 0 <= number(at, name="the landmark") < np.inf:
         raise AnalysisError(f"the landmark must be a time of at least 0, not {at}")
     follow_up = times(frame[time], name=time)
     indicators(frame[event], name=event)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from allpool.analysis.estimators.arrays import critical_value, indicators, labels, same_length, times
+from allpool.analysis.estimators.arrays import critical_value, indicators, labels, number, same_length, times
 from allpool.analysis.estimators.kaplan_meier import KaplanMeier, kaplan_meier
 from allpool.analysis.estimators.results import Estimate
 from allpool.errors import AnalysisError
@@ -33,7 +33,7 @@ def restricted_mean_difference(
     margin = critical_value(level)
     curves = [kaplan_meier(exits[member == j], happened[member == j], level=level) for j in (0, 1)]
     reach = min(_reach(curve) for curve in curves)
-    if tau > reach:
+    if number(tau, name="tau") > reach:
         raise AnalysisError(
             f"tau {tau:g} lies beyond the follow-up of one group; choose a tau of at most {reach:g}"
         )

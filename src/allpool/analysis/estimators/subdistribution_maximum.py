@@ -41,7 +41,7 @@ def maximise_as_crr(likelihood: SubdistributionLikelihood, scale: FloatArray) ->
             return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=())
         trial, there = _climb(likelihood, beta, here, step)
         if abs(there.value - here.value) <= NO_GAIN * (1 + abs(here.value)):
-            return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=_positions(moving))
+            return Maximum(coefficients=trial, at=there, at_zero=at_zero, moving=_positions(moving))
         beta, here = trial, there
     moving = np.abs(newton_step(here)) >= STILL_MOVING
     if not moving.any():
