@@ -8,7 +8,7 @@ from typing import Any
 
 from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
 from allpool.analysis.meta import pool_proportions, random_effects
-from allpool.analysis.proportions import chi_square, proportion
+from allpool.analysis.proportions import proportion
 from allpool.analysis.survival import kaplan_meier
 
 
@@ -50,11 +50,6 @@ def prediction() -> str:
 def curve() -> str:
     """Return the interval of a Kaplan-Meier curve."""
     return str(default(kaplan_meier, "ci"))
-
-
-def corrected_chi_square() -> str:
-    """Return the chi-square test's name in the tables."""
-    return "chi-square, corrected" if default(chi_square, "correction") else "chi-square"
 
 
 def _pooled(function: Callable[..., Any], *, transform: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import cycle
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from allpool.analysis.cohorts.curves import SurvivalCurves
+    from allpool.analysis.estimators.arrays import FloatArray
     from allpool.analysis.estimators.kaplan_meier import KaplanMeier
 
 # Okabe and Ito's palette, made for colour-blind readers: https://jfly.uni-koeln.de/color/
@@ -68,18 +69,13 @@ def survival_figure(curves: SurvivalCurves) -> Figure:
                 style=(colour, stroke),
                 shaded=rows <= MOST_SHADED,
             )
-        plot.set_ylim(0, 1.02)
-        plot.set_xlim(0, end * 1.02 or 1)
-        plot.set_xticks(ticks)
-        plot.tick_params(labelbottom=True)
-        plot.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        plot.set_xlabel(f"Time ({curves.unit}s)")
-        plot.set_ylabel(curves.measure)
+        axes_of_time(plot, end, ticks, unit=curves.unit, measure=curves.measure)
         figure.text(0.02, 0.985, fill(curves.title, 100), va="top", fontsize=9)
         plot.legend(
             frameon=False, loc="best", fontsize=8, title=curves.sample.group_by or None, title_fontsize=8
         )
-        _at_risk(risk, curves, ticks)
+        rows_at_risk = [(group, curve.at(ticks)["at_risk"].tolist()) for group, curve in curves.items()]
+        numbers_at_risk(risk, rows_at_risk, ticks)
         figure.subplots_adjust(left=min(0.11 + 0.009 * longest, 0.34), right=0.97, top=0.88, bottom=0.07)
         one = next(iter(curves.values()))
         notes = [f"pale where fewer than {AT_RISK_MINIMUM} are at risk; ticks: censored"]
@@ -115,13 +111,9 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, *, label: str, style: tuple[str,
     colour, stroke = style
     time = np.concatenate(([0.0], curve.time))
     survival = np.concatenate(([1.0], curve.survival))
-    # up to the first time with too few at risk the curve stands, beyond it is only hinted at
-    few = np.flatnonzero(curve.at_risk < AT_RISK_MINIMUM)
-    cut = int(few[0]) + 1 if few.size else time.size
-    axes.step(time[:cut], survival[:cut], where="post", color=colour, ls=stroke, label=label)
-    if _FEWEST.get() > 1:  # each step down there is one of few persons
-        time, survival = time[:cut], survival[:cut]
-    axes.step(time[cut - 1 :], survival[cut - 1 :], where="post", color=colour, ls=stroke, alpha=0.35)
+    cut = steps(axes, time, survival, curve.at_risk, label=label, color=colour, ls=stroke)
+    if _FEWEST.get() > 1:
+        time = time[:cut]
     if shaded:
         lower, upper = (np.concatenate(([1.0], part)) for part in (curve.lower, curve.upper))
         # where a limit does not exist yet, as before the first event, nothing is shaded
@@ -130,11 +122,28 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, *, label: str, style: tuple[str,
     axes.plot(curve.time[censored], curve.survival[censored], "|", color=colour, ms=6, mew=0.9)
 
 
-def _at_risk(axes: Axes, curves: SurvivalCurves, ticks: list[float]) -> None:
-    axes.set_ylim(len(curves) - 0.4, -0.6)
+def steps(
+    axes: Axes, time: FloatArray, height: FloatArray, at_risk: FloatArray, *, label: str, color: str, ls: str
+) -> int:
+    """Draw a curve of steps (from time 0) and return how many points of it stand in full.
+
+    It stands up to the last time with enough at risk, and is only hinted at beyond; where small counts are
+    not shown it ends there, since each further step is one of few persons.
+    """
+    few = np.flatnonzero(at_risk < AT_RISK_MINIMUM)
+    cut = int(few[0]) + 1 if few.size else time.size
+    axes.step(time[:cut], height[:cut], where="post", color=color, ls=ls, label=label)
+    if _FEWEST.get() == 1:
+        axes.step(time[cut - 1 :], height[cut - 1 :], where="post", color=color, ls=ls, alpha=0.35)
+    return cut
+
+
+def numbers_at_risk(axes: Axes, rows: Sequence[tuple[str, Sequence[float]]], ticks: Sequence[float]) -> None:
+    """Write under a plot how many of each group are at risk at each tick, in the colours of its curves."""
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axis("off")
     axes.text(0, 1.02, "At risk", transform=axes.transAxes, fontsize=8, fontweight="bold", va="bottom")
-    for row, ((group, curve), colour) in enumerate(zip(curves.items(), cycle(COLOURS), strict=False)):
+    for row, ((group, numbers), colour) in enumerate(zip(rows, cycle(COLOURS), strict=False)):
         axes.annotate(
             group,
             (0, row),
@@ -146,8 +155,19 @@ def _at_risk(axes: Axes, curves: SurvivalCurves, ticks: list[float]) -> None:
             fontsize=8,
             color=colour,
         )
-        for tick, number in zip(ticks, curve.at(ticks)["at_risk"], strict=True):
+        for tick, number in zip(ticks, numbers, strict=True):
             axes.text(tick, row, shown_count(int(number)), ha="center", va="center", fontsize=8)
+
+
+def axes_of_time(plot: Axes, end: float, ticks: Sequence[float], *, unit: str, measure: str) -> None:
+    """Set the axes of a curve from time 0 to `end`, in percent."""
+    plot.set_ylim(0, 1.02)
+    plot.set_xlim(0, end * 1.02 or 1)
+    plot.set_xticks(ticks)
+    plot.tick_params(labelbottom=True)
+    plot.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    plot.set_xlabel(f"Time ({unit}s)")
+    plot.set_ylabel(measure)
 
 
 @contextmanager
