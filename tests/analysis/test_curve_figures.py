@@ -1,4 +1,4 @@
-"""Curves are pale where few are at risk; where small counts do not leave they end there, as the numbers do."""
+"""Curves are pale where few are at risk; where small counts do not leave they end there, like the numbers."""
 
 from __future__ import annotations
 
