@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from allpool.analysis.definitions.forms import Moment
 from allpool.analysis.derivation.clocks import middle
 from allpool.analysis.derivation.occurrences import read_occurrences
-from allpool.analysis.derivation.tables import read
+from allpool.analysis.derivation.waiting import read_entries
 from allpool.mappings.dictionary import Dictionary
 
 KEY = ("usubjid", "moment")
@@ -159,9 +159,8 @@ def _with_anchors(times: pl.DataFrame, moments: Mapping[str, Moment]) -> pl.Data
 
 def read_waiting(connection: Connection, subjects: pl.DataFrame) -> pl.DataFrame:
     """Return the open quarantine entries of `subjects`: usubjid, element, record."""
-    entries = read(connection, "quarantine", ["patient_id", "element", "record", "status"])
     return (
-        entries.filter((pl.col("status") == "open") & pl.col("patient_id").is_not_null())
+        read_entries(connection)
         .join(subjects, on="patient_id")
         .select("usubjid", "element", "record")
         .unique()
