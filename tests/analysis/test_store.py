@@ -186,6 +186,34 @@ def test_a_query_that_cannot_run_is_said(store: Store) -> None:
         store.sql("select * from no_such_table")
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH x AS (SELECT 1) UPDATE adsl AS a SET age = 1",
+        "WITH x AS (SELECT 1) INSERT OR REPLACE INTO adsl SELECT * FROM adsl",
+        "/* ' */ DELETE FROM adsl /* ' */",
+        None,
+    ],
+)
+def test_what_is_no_query_is_refused(store: Store, query: Any) -> None:
+    with pytest.raises(AnalysisError, match="`sql` takes one SELECT"):
+        store.sql(query)
+
+
+def test_a_comment_and_an_absent_parameter(store: Store) -> None:
+    assert len(store.sql("/* one; row */ SELECT 1 AS one")) == 1
+    with pytest.raises(AnalysisError, match="bind parameter 'study'"):
+        store.sql("SELECT count(*) FROM adsl WHERE studyid = :study")
+
+
+def test_cohorts_that_cannot_be_meant(store: Store) -> None:
+    with pytest.raises(AnalysisError, match="by the name of a population"):
+        store.cohort(None)  # type: ignore[arg-type]
+    with pytest.raises(AnalysisError, match="names no study"):
+        store.cohort("all_subjects", studies=[])
+    assert store.cohort("all_subjects", studies="001").n == store.cohort("all_subjects", studies=["001"]).n
+
+
 def test_groups_are_named_or_written_out(store: Store) -> None:
     wrong: Any = {"response": "cr"}
     with pytest.raises(AnalysisError, match="Grouping"):

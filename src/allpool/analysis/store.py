@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import polars as pl
 from sqlalchemy import JSON, Connection, Engine, Text, cast, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import StatementError
 
 from allpool.analysis.cohorts.cohort import Cohort, cohort_of
 from allpool.analysis.cohorts.membership import DerivedTables
@@ -37,7 +37,7 @@ from allpool.models.engine import connect
 if TYPE_CHECKING:
     from allpool.analysis.definitions.conditions import Population
 
-CHANGES = re.compile(r"\b(insert\s+into|update\s+\w+\s+set|delete\s+from)\b", re.IGNORECASE)
+CHANGES = re.compile(r"\b(into|update\b.+\bset|delete\s+from)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,10 @@ class Store:
                 return pd.read_sql_query(text(query), connection, params=dict(parameters or {}))
             except pd.errors.DatabaseError as error:  # pandas wraps what the database says of a query
                 cause = error.__cause__
-                raise AnalysisError(_plain(cause) if isinstance(cause, DBAPIError) else str(error)) from None
-            except DBAPIError as error:
+                raise AnalysisError(
+                    _plain(cause) if isinstance(cause, StatementError) else str(error)
+                ) from None
+            except StatementError as error:
                 raise AnalysisError(_plain(error)) from None
 
     def subjects(self) -> pd.DataFrame:
@@ -164,14 +166,18 @@ def _frame(connection: Connection, table: type[Base]) -> pd.DataFrame:
 
 def _check_query(query: str) -> None:
     """Refuse what is not one query: the read-only connection could be told to write by another statement."""
-    bare = re.sub(r"'[^']*'|\"[^\"]*\"|--[^\n]*", "", query).strip().removesuffix(";")
+    if not isinstance(query, str):
+        raise AnalysisError("`sql` takes one SELECT, as text")
+    bare = (
+        re.sub(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", "", query, flags=re.DOTALL).strip().removesuffix(";")
+    )
     words = bare.lower().split(None, 1)
     reads = bool(words) and words[0] in ("select", "with", "values", "explain")
     if not reads or ";" in bare or CHANGES.search(bare):
         raise AnalysisError("`sql` takes one SELECT; the store is open for reading only")
 
 
-def _plain(error: DBAPIError) -> str:
+def _plain(error: StatementError) -> str:
     """Say what is wrong with a statement, without what its rows say."""
     message = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
     if "readonly" in message or "read-only" in message:

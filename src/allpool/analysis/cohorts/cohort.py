@@ -249,7 +249,7 @@ class Cohort:
     def without(self, studies: Iterable[str]) -> Cohort:
         """Return the cohort without some studies."""
         return replace(
-            self, subjects=self.subjects[~self.subjects["studyid"].isin(list(studies))].reset_index(drop=True)
+            self, subjects=self.subjects[~self.subjects["studyid"].isin(studies)].reset_index(drop=True)
         )
 
     def baseline_table(
@@ -329,13 +329,18 @@ def cohort_of(
     Raises `DefinitionError` for a population that does not exist, `AnalysisError` for an unknown study.
     """
     chosen = catalogue.population(population) if isinstance(population, str) else population
+    if not isinstance(chosen, Population):
+        raise AnalysisError("a cohort is asked for by the name of a population or by a Population")
     subjects = tables.adsl
     if studies is not None:
+        studies = [studies] if isinstance(studies, str) else list(studies)
+        if not studies:
+            raise AnalysisError("studies names no study; leave it out for all of them")
         unknown = sorted(set(studies) - set(subjects["studyid"]))
         if unknown:
             known = ", ".join(sorted(set(subjects["studyid"]))) or "none"
             raise AnalysisError(f"no subjects of study {', '.join(unknown)} in the store; it has {known}")
-        subjects = subjects[subjects["studyid"].isin(list(studies))]
+        subjects = subjects[subjects["studyid"].isin(studies)]
     met = members(chosen, subjects, tables=tables, catalogue=catalogue)
     inside = met.fillna(False).astype(bool)
     return Cohort(chosen, subjects[inside].reset_index(drop=True), int(met.isna().sum()), tables, catalogue)
