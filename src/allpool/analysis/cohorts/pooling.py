@@ -122,27 +122,9 @@ def pool_survival(
     Studies with fewer than `at_risk_minimum` at risk at that time, or without any event or any survivor
     (whose log(-log S) does not exist), are left out and named.
     """
-    rows: list[tuple[object, ...]] = []
-    omitted: list[str] = []
-    one_sided: list[str] = []
-    for study, frame in sample.groups():
-        entry = frame["entry"] / days_per(unit) if sample.delayed else None
-        curve = kaplan_meier(frame["aval"] / days_per(unit), frame["event"], entry=entry, level=level)
-        point = curve.at([at]).iloc[0]
-        if point["at_risk"] < at_risk_minimum:
-            omitted.append(
-                f"{study}: {int(point['at_risk'])} at risk at {at:g} {unit}s, fewer than {at_risk_minimum}"
-            )
-        elif not 0 < point["survival"] < 1:
-            omitted.append(f"{study}: survival is {point['survival']:g}, of which log(-log S) does not exist")
-            which = "low" if point["survival"] == 1 else "high"
-            one_sided.append(
-                f"{study} could not enter with a survival of {point['survival']:.0%}, so that the pooled "
-                f"survival is too {which}; show the studies' own curves beside it"
-            )
-        else:
-            told = (point["survival"], point["lower"], point["upper"], point["standard_error"])
-            rows.append((study, PATIENT_LEVEL, int(curve.events), curve.n, *told))
+    rows, omitted, one_sided = _survivals(
+        sample, at=at, unit=unit, level=level, at_risk_minimum=at_risk_minimum
+    )
     printed = beside(published, sample)
     for study, found in printed.items():
         error = float(found.error or NAN)
@@ -187,6 +169,34 @@ def pool_survival(
             *notes,
         ),
     )
+
+
+def _survivals(
+    sample: Sample, *, at: float, unit: str, level: float, at_risk_minimum: int
+) -> tuple[list[tuple[object, ...]], list[str], list[str]]:
+    """Return each study's survival at one time, who is left out and why, and which way that biases."""
+    rows: list[tuple[object, ...]] = []
+    omitted: list[str] = []
+    one_sided: list[str] = []
+    for study, frame in sample.groups():
+        entry = frame["entry"] / days_per(unit) if sample.delayed else None
+        curve = kaplan_meier(frame["aval"] / days_per(unit), frame["event"], entry=entry, level=level)
+        point = curve.at([at]).iloc[0]
+        if point["at_risk"] < at_risk_minimum:
+            omitted.append(
+                f"{study}: {int(point['at_risk'])} at risk at {at:g} {unit}s, fewer than {at_risk_minimum}"
+            )
+        elif not 0 < point["survival"] < 1:
+            omitted.append(f"{study}: survival is {point['survival']:g}, of which log(-log S) does not exist")
+            which = "low" if point["survival"] == 1 else "high"
+            one_sided.append(
+                f"{study} could not enter with a survival of {point['survival']:.0%}, so that the pooled "
+                f"survival is too {which}; show the studies' own curves beside it"
+            )
+        else:
+            told = (point["survival"], point["lower"], point["upper"], point["standard_error"])
+            rows.append((study, PATIENT_LEVEL, int(curve.events), curve.n, *told))
+    return rows, omitted, one_sided
 
 
 def _log_log_limits(estimate: float, error: float, level: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import model_validator
@@ -287,9 +287,9 @@ def _answers(asked: Grouping, tables: DerivedTables) -> pd.Series:
     return rows["avalc"] if asked.response is not None else happened(rows["cnsr"])
 
 
-def _cut(value: object, limits: tuple[float, ...]) -> str:
+def _cut(value: Any, limits: tuple[float, ...]) -> str:
     """Return the group of a number between rising limits."""
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
+    if value is None or pd.isna(value):
         return UNKNOWN
     number = float(str(value))
     above = [limit for limit in limits if number >= limit]
@@ -299,8 +299,8 @@ def _cut(value: object, limits: tuple[float, ...]) -> str:
     return f"{above[-1]:g} or more" if not below else f"{above[-1]:g} to below {below[0]:g}"
 
 
-def _word(value: object) -> str:
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
+def _word(value: Any) -> str:
+    if value is None or pd.isna(value):
         return UNKNOWN
     if isinstance(value, bool):
         return "Y" if value else "N"

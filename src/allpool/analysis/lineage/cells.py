@@ -50,7 +50,8 @@ def cells_of(connection: Connection, resources: Sequence[Resource]) -> list[dict
     A column that the mapping joins from another file stands in that file, in the row of the patient; one that
     it computes is named as the mapping names it. Resources of the consortium's own study files have no cells.
     """
-    files = _by_id(connection, SourceFile.__table__, {r.row["source_file"] for r in resources})  # type: ignore[arg-type]
+    sources = Base.metadata.tables[SourceFile.__tablename__]
+    files = _by_id(connection, sources, {r.row["source_file"] for r in resources})
     rules = _rules(connection, {r.row["rule"] for r in resources if r.row["rule"]})
     joins = _Joins(connection)
     found: list[dict[str, Any]] = []

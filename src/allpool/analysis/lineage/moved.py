@@ -21,7 +21,7 @@ from allpool.analysis.lineage.behind import (
     moment_roles,
     names_in,
 )
-from allpool.analysis.lineage.cells import Resource, rows_in
+from allpool.analysis.lineage.cells import BATCH, Resource, rows_in
 from allpool.analysis.lineage.moments import moments_of
 from allpool.models import AnalysisResult, AnalysisSubject, Base
 
@@ -220,11 +220,11 @@ def _subjects_of(connection: Connection, resources: Sequence[Resource]) -> dict[
 def _groups(connection: Connection, analyses: Iterable[str]) -> dict[str, set[str | None]]:
     """Return analysis -> the groups that its subjects are in."""
     table = Base.metadata.tables[AnalysisSubject.__tablename__]
-    wanted = set(analyses)
+    wanted = sorted(set(analyses))
     found: dict[str, set[str | None]] = {name: set() for name in wanted}
-    query = select(table.c.analysis_id, table.c.group_value).distinct()
-    for name, group in connection.execute(query):
-        if name in wanted:
+    for at in range(0, len(wanted), BATCH):
+        query = select(table.c.analysis_id, table.c.group_value).distinct()
+        for name, group in connection.execute(query.where(table.c.analysis_id.in_(wanted[at : at + BATCH]))):
             found[name].add(group)
     return found
 

@@ -10,7 +10,7 @@ from itertools import cycle
 from math import floor
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, made for colour-blind readers: https://jfly.uni-koeln.de/color/
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STROKES = ("-", "--", "-.", ":")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "allpool",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
@@ -103,7 +103,7 @@ def write_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the house's style, whatever the user's own is."""
-    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+    with mpl.rc_context(STYLE):
         yield
 
 
