@@ -54,9 +54,9 @@ class Document:
             return model.model_validate(self.content if content is None else content)
         except ValidationError as invalid:
             found = invalid.errors(include_url=False, include_input=False)
-            first = max(found, key=lambda item: len(self._known(at + tuple(item["loc"]))))
-            where = self._known(at + tuple(first["loc"]))
-            name = ".".join(str(part) for part in first["loc"])
+            first = max(found, key=lambda item: (len(self._known(at + tuple(item["loc"]))), _tells(item)))
+            where = self._known((*at, *first["loc"], *_discriminator(first)))
+            name = ".".join(str(part) for part in first["loc"] if _is_word(part))
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             raise error(
                 f"{name}: {_sentence(first)}{more}",
@@ -75,9 +75,30 @@ class Document:
 def _sentence(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return "is not a word of this language here; check the spelling"
+    if item["type"] == "union_tag_invalid":
+        known = item["ctx"]["expected_tags"].replace("'", "")
+        return f"there is no {_discriminator(item)[0]} '{item['ctx']['tag']}'; there are: {known}"
+    if item["type"] == "union_tag_not_found":
+        return f"`{_discriminator(item)[0]}` is missing"
     if item["type"] == "missing":
         return "is missing"
     return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _discriminator(item: Any) -> tuple[str, ...]:
+    """Return the word that says which of several forms is meant, where the error is about that."""
+    word = item.get("ctx", {}).get("discriminator")
+    return (str(word).strip("'"),) if word and item["type"].startswith("union_tag") else ()
+
+
+def _tells(item: Any) -> bool:
+    """Return whether an error is about what was written, not that it might have been a mere text."""
+    return bool(item["type"] != "string_type")
+
+
+def _is_word(part: str | int) -> bool:
+    """Return whether a part of a place is one that the author knows, not the name of a form."""
+    return part != "str" and "[" not in str(part)
 
 
 def read_yaml(path: Path, *, error: type[AllpoolError] = MappingError) -> Document:

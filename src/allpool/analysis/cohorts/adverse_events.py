@@ -42,6 +42,9 @@ def adverse_event_table(
     group of such centres alone is "not collected". Grades of different systems are kept apart. Raises
     `AnalysisError` where courses are asked for and nothing says which course an event belongs to.
     """
+    strange = sorted(set(terms or ()) - set(load_terminology()["ae_term"].codes))
+    if strange:
+        raise AnalysisError(f"{', '.join(strange)} is no adverse event; the code table `ae_term` lists them")
     groups = grouped(cohort.subjects, by, tables=cohort.tables, catalogue=cohort.catalogue)
     who = cohort.subjects[["usubjid", "studyid", "siteid", "synthetic"]].assign(group=groups.of.to_numpy())
     sending = set(zip(events["studyid"], events["siteid"], strict=True))

@@ -236,7 +236,10 @@ def _notes(found: Outcome, asked: tuple[str, ...]) -> tuple[str, ...]:
             "reported is not zero"
         )
     if "B" in kinds:
-        notes.append(f"pooled under one definition, re-derived from patients: {found.common_definition}")
+        notes.append(
+            f"pooled from patients under one definition (for which the poolability matrix asks: "
+            f"{found.common_definition})"
+        )
     if found.how:
         notes.append(found.how)
     return tuple(notes)

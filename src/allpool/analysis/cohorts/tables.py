@@ -15,6 +15,8 @@ from allpool.analysis.cohorts.membership import UNKNOWN
 from allpool.analysis.cohorts.samples import Grouping, Groups, grouped
 from allpool.analysis.cohorts.summary import KNOWN, NOT_COLLECTED, Key, Lines, SummaryTable, Where, percent
 from allpool.analysis.cohorts.variables import Variable, baseline_variables
+from allpool.analysis.definitions.forms import ResponseEndpoint
+from allpool.errors import AnalysisError
 
 if TYPE_CHECKING:
     from allpool.analysis.cohorts.cohort import Cohort
@@ -86,6 +88,8 @@ def response_table(
     notes: list[str] = []
     for asked in endpoints:
         endpoint, definition = (asked, "common") if isinstance(asked, str) else asked
+        if not isinstance(cohort.catalogue.endpoint(endpoint), ResponseEndpoint):
+            raise AnalysisError(f"{endpoint} is a time to an event; a table of responses takes none")
         sample = cohort.sample(endpoint, by=by, definition=definition)
         variable = f"{endpoint}/{definition}"
         title = cohort.catalogue.endpoint(endpoint).title

@@ -37,6 +37,10 @@ VALUED = ("observation", "adverse_event")
 """Tables whose rows have a value of their own: an observation's, and an adverse event's grade."""
 
 
+YES_OR_NO = frozenset("YN")
+"""What a response, an event and a population can be."""
+
+
 @dataclass(frozen=True)
 class Checks:
     """Each name and code of a definition held against the contract; `fail` says file and line."""
@@ -196,11 +200,14 @@ class ConditionNames:
     def check(self, document: Document, at: Location, condition: Condition) -> None:
         """Check what a condition is on, and the codes that it asks for."""
         codes = (*condition.in_, *condition.not_in)
+        self._yes_or_no(document, at, condition)
         if condition.column is not None:
             self._column(document, at, condition.column, codes)
+            self._sized(document, at, condition, ELEMENT_OF.get(condition.column, ""))
         elif condition.element is not None:
             if condition.element not in self.baseline:
                 _fail(document, at, f"'{condition.element}' is not in baseline.yaml; add it there")
+            self._sized(document, at, condition, condition.element)
             if not {"true", "false"} >= set(codes):
                 self.contract.codes(document, at, codes, self.contract.dictionary[condition.element].codes)
         elif condition.fact is not None:
@@ -216,6 +223,26 @@ class ConditionNames:
         table = self.contract.dictionary[element].codes if element in self.contract.dictionary else None
         if table is not None:
             self.contract.codes(document, at, codes, table)
+
+    def _sized(self, document: Document, at: Location, condition: Condition, element: str) -> None:
+        """Check that only numbers are asked for their size, and that a decimal is asked for nothing else."""
+        if element not in self.contract.dictionary:
+            return
+        held = self.contract.dictionary[element]
+        name = condition.column or condition.element
+        if condition.bounds and held.codes is not None:
+            _fail(document, at, f"{name} holds codes of {held.codes}, which have no size; ask with `in`")
+        if held.type == "decimal" and (condition.in_ or condition.not_in):
+            _fail(document, at, f"{name} is a number; ask with `at_least`, `above`, `at_most` or `below`")
+
+    def _yes_or_no(self, document: Document, at: Location, condition: Condition) -> None:
+        """Check that what is yes or no is asked for Y or N, and no number."""
+        if not (condition.response or condition.event or condition.population):
+            return
+        strange = sorted({*condition.in_, *condition.not_in} - YES_OR_NO)
+        if strange or condition.bounds:
+            said = ", ".join((*strange, *condition.bounds))
+            _fail(document, at, f"a response, an event and a population are Y or N, not '{said}'")
 
     def _endpoint(self, document: Document, at: Location, condition: Condition) -> None:
         asked = condition.response or condition.event

@@ -39,6 +39,7 @@ class StepResult:
 def run_step(plan: Plan, step: Step, tables: DerivedTables, catalogue: Catalogue) -> StepResult:
     """Run one step; what the data do not allow becomes a statistic `refused` whose note says why."""
     try:
+        _check_excluded(step, tables)
         cohort = cohort_of(tables, catalogue, step.population, studies=step.studies or None)
         if step.where:
             cohort = cohort.where(*step.where)
@@ -49,6 +50,13 @@ def run_step(plan: Plan, step: Step, tables: DerivedTables, catalogue: Catalogue
     return StepResult(
         plan, step, replace(answer, statistics=tuple(_noted(item, step) for item in answer.statistics))
     )
+
+
+def _check_excluded(step: Step, tables: DerivedTables) -> None:
+    """Raise `AnalysisError` where a study is said to be left out that the store does not have."""
+    strange = sorted(set(step.excludes) - set(tables.adsl["studyid"]))
+    if strange:
+        raise AnalysisError(f"`excludes` names study {', '.join(strange)}, of which the store has nobody")
 
 
 def _noted(item: Statistic, step: Step) -> Statistic:

@@ -77,6 +77,10 @@ class Answer:
         return cls(tuple(statistics), sample.frame, sample.left_out, sample.group_by, drawing)
 
 
+MOST_GROUPS = 12
+"""With more values than this a number makes groups of almost nobody."""
+
+
 class StepBase(Frozen):
     """What every step says: the question, in whom, and of what."""
 
@@ -154,7 +158,20 @@ class EndpointStep(StepBase):
         sample = cohort.sample(
             self.endpoint, by=by or self.by, definition=self.definition, override=self.override
         )
+        self._few_groups(by or self.by, sample, cohort)
         return sample.without(self.excludes)
+
+    def _few_groups(self, by: str | Grouping | None, sample: Sample, cohort: Cohort) -> None:
+        """Raise `AnalysisError` where a number makes almost as many groups as there are subjects."""
+        if by is None or (isinstance(by, Grouping) and by.cut):
+            return
+        found = sample.frame["group"].nunique()
+        tables, catalogue = cohort.tables, cohort.catalogue
+        if found > MOST_GROUPS and holds_numbers(cohort.subjects, by, tables=tables, catalogue=catalogue):
+            raise AnalysisError(
+                f"{sample.group_by} is a number of {found} values; say where to `cut` it, as in "
+                "{column: age, cut: [18, 60]}"
+            )
 
 
 def column_of(

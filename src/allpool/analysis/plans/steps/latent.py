@@ -10,6 +10,8 @@ from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.samples import Grouping, evaluable
+from allpool.analysis.definitions.forms import ResponseDefinition
+from allpool.analysis.definitions.rules import Measured
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
@@ -21,6 +23,7 @@ from allpool.analysis.plans.steps.base import (
     term_statistics,
     unknown_membership,
 )
+from allpool.errors import AnalysisError
 from allpool.mappings.dictionary import Many
 
 
@@ -29,7 +32,7 @@ class LatentLevelStep(EndpointStep):
 
     estimator: Literal["latent-level"]
     covariates: Many = ("studyid",)
-    threshold: float = Field(default=1e-4, gt=0)
+    threshold: float = Field(default=1e-4, gt=0, le=1)
 
     @property
     def grouped(self) -> bool:
@@ -44,6 +47,9 @@ class LatentLevelStep(EndpointStep):
         """Return the ratio of levels of each term, and by group of the first covariate the share below."""
         from allpool.analysis.latent_level import latent_level
 
+        asked = cohort.catalogue.definition(self.endpoint, self.definition)
+        if not (isinstance(asked, ResponseDefinition) and isinstance(asked.rule, Measured)):
+            raise AnalysisError(f"{self.endpoint}/{self.definition} is not judged by a level; ask of mrd")
         sample = evaluable(self.sample(cohort))
         frame, lost = design(self.covariates, sample, cohort, override=self.override is not None)
         limits = _limits(cohort.tables.admrd)

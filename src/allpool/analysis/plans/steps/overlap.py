@@ -6,7 +6,7 @@ from typing import Literal
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.overlap import comparable, suspected
-from allpool.analysis.plans.steps.base import Answer, Statistic, StepBase
+from allpool.analysis.plans.steps.base import Answer, Statistic, StepBase, joined
 
 
 class OverlapStep(StepBase):
@@ -22,18 +22,25 @@ class OverlapStep(StepBase):
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return the number of suspected pairs, and how many of each study could be compared."""
         own = cohort.without(self.excludes)
-        pairs = suspected(own.subjects)
+        pairs, known = suspected(own.subjects), comparable(own.subjects)
+        compared = int(known["compared"].sum())
+        alike = "alike in token, or in sex, age, day of the first dose and disease status"
+        lost = (
+            f"{own.n - compared} could not be compared: not all of these are known"
+            if own.n > compared
+            else None
+        )
         statistics = [
             Statistic(
                 "suspected_pairs",
                 len(pairs),
-                n=own.n,
-                note="alike in token, or in sex, age, day of the first dose and disease status",
+                n=compared,
+                note=joined(alike, lost),
             )
         ]
         statistics += [
             Statistic("compared", int(row["compared"]), group=str(row["studyid"]), n=int(row["subjects"]))
-            for row in comparable(own.subjects).to_dict("records")
+            for row in known.to_dict("records")
         ]
         who = own.subjects["usubjid"].isin([*pairs["usubjid"], *pairs["other_usubjid"]])
         frame = own.subjects.loc[who, ["usubjid", "studyid", "synthetic"]].assign(group="suspected")

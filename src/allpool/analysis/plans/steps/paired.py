@@ -10,6 +10,7 @@ from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.membership import UNKNOWN
 from allpool.analysis.cohorts.samples import Grouping, Groups, grouped
 from allpool.analysis.definitions.forms import Name
+from allpool.analysis.definitions.subject_facts import RowsFact
 from allpool.analysis.plans.steps.base import Answer, Statistic, StepBase, joined, number, unknown_membership
 from allpool.errors import AnalysisError
 
@@ -44,6 +45,7 @@ class PairedStep(StepBase):
         frame, left_out, groups = self._pairs(cohort)
         if frame.empty:
             raise AnalysisError(f"too little data: nobody has both {self.before} and {self.after}")
+        self._one_quantity(cohort)
         statistics = []
         for group, own in frame.groupby("group", sort=True):
             n = len(own)
@@ -70,6 +72,13 @@ class PairedStep(StepBase):
         if self.model == "mixed":
             statistics += self._mixed(frame)
         return Answer(tuple(statistics), frame, left_out, groups.name)
+
+    def _one_quantity(self, cohort: Cohort) -> None:
+        """Raise `AnalysisError` where before and after are read of different elements, or differ in units."""
+        facts = [cohort.catalogue.fact(name) for name in (self.before, self.after)]
+        read = [fact.element for fact in facts if isinstance(fact, RowsFact)]
+        if len(set(read)) == 2 or len({fact.unit for fact in facts}) == 2:
+            raise AnalysisError(f"{self.before} and {self.after} are different quantities, which are no pair")
 
     def _test(self, own: pd.DataFrame, group: str) -> Statistic:
         from allpool.analysis.paired import wilcoxon

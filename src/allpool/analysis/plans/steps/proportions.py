@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Grouping, Sample, evaluable
+from allpool.analysis.cohorts.samples import Grouping, Sample, evaluable, holds_numbers
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
@@ -19,6 +19,12 @@ from allpool.analysis.plans.steps.base import (
     unknown_membership,
 )
 from allpool.errors import AnalysisError
+
+EITHER = "which may be either"
+"""How the reason of an answer ends that stays open between yes and no."""
+
+
+NO_ORDER = "the groups are no numbers: the trend is over their names, one by one, which may mean nothing"
 
 
 class ProportionStep(EndpointStep):
@@ -36,6 +42,10 @@ class ProportionStep(EndpointStep):
         statistics = []
         for group, frame in sample.groups():
             responders, n = int(frame["event"].sum()), len(frame)
+            either = int(sample.left_out_of(group)["reason"].str.endswith(EITHER).sum())
+            if either:
+                statistics.append(_between(group, responders, n, either, note=sample.note(group)))
+                continue
             own = proportion(responders, n, method=self.method, level=self.level)
             note = joined(more, unknown_membership(sample.note(group), cohort))
             statistics.append(
@@ -48,6 +58,12 @@ class ProportionStep(EndpointStep):
             for group in sorted(set(sample.left_out["group"]) - answered)
         ]
         return Answer.of(sample, statistics)
+
+
+def _between(group: str, responders: int, n: int, either: int, *, note: str | None) -> Statistic:
+    """Return that no share can be told: leaving out answers that may be yes keeps those that are no."""
+    said = f"between {responders} and {responders + either} of {n + either}: {note}"
+    return Statistic("proportion", None, group=group, n=n + either, note=said)
 
 
 class CompareStep(EndpointStep):
@@ -72,7 +88,10 @@ class CompareStep(EndpointStep):
                 number(self._p(table)),
                 n=n,
                 note=joined(
-                    self.test, pooled_groups(self, sample), unknown_membership(sample.note(), cohort)
+                    self.test,
+                    None if self.test != "trend" or self._ordered(cohort) else NO_ORDER,
+                    pooled_groups(self, sample),
+                    unknown_membership(sample.note(), cohort),
                 ),
             )
         ]
@@ -96,6 +115,9 @@ class CompareStep(EndpointStep):
                 )
             )
         return Answer.of(sample, statistics)
+
+    def _ordered(self, cohort: Cohort) -> bool:
+        return holds_numbers(cohort.subjects, self.by, tables=cohort.tables, catalogue=cohort.catalogue)
 
     def _p(self, table: pd.DataFrame) -> float:
         from allpool.analysis.proportions import chi_square, fisher, trend

@@ -103,7 +103,10 @@ def at_time(
     if at_risk < minimum:
         few = f"withheld: {at_risk} at risk, fewer than {minimum}"
         return [Statistic(what, None, group=group, at=at, n=n, note=few), waiting]
-    own = Statistic(what, number(row[what]), group=group, at=at, n=n, note=note, **limits(row))
+    value, ends = number(row[what]), limits(row)
+    if ends["lower"] == ends["upper"]:  # nothing has happened yet: R gives an interval without width
+        ends = {"lower": None, "upper": None}
+    own = Statistic(what, value, group=group, at=at, n=n, note=note, **ends)
     error = Statistic("standard_error", number(row["standard_error"]), group=group, at=at, n=n)
     return [own, error, waiting]
 
@@ -157,8 +160,13 @@ class RestrictedMeanStep(TimeStep):
         statistics = []
         for group, frame in sample.groups():
             curve = kaplan_meier(frame["aval"] / days, frame["event"], level=self.level)
+            last = float(frame["aval"].max()) / days
+            beyond = self.tau > last and curve.at(last)["survival"].iloc[0] > 0
+            carried = (
+                f"nobody is followed beyond {last:.1f} {unit}s: the curve is carried on level from there"
+            )
             own = curve.restricted_mean(self.tau)
-            note = joined(more, unknown_membership(sample.note(group), cohort))
+            note = joined(more, carried if beyond else None, unknown_membership(sample.note(group), cohort))
             statistics.append(
                 _mean(own, "restricted_mean", self.tau, unit, group=group, n=curve.n, note=note)
             )
