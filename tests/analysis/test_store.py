@@ -161,7 +161,9 @@ def test_pooled(store: Store) -> None:
     assert pooled.fixed.estimate == pytest.approx(1 / (1 + 2.718281828**-logit), abs=1e-6)
     assert pooled.lower < pooled.estimate < pooled.upper
     assert pooled.prediction_lower != pooled.prediction_lower, "two studies allow no prediction interval"
-    assert pooled.forest() is not None
+    words = {text.get_text() for text in pooled.forest().axes[0].texts}
+    assert {"001", "002", "Random effects", "Common effect"} <= words
+    assert "Prediction interval" not in words
     with pytest.raises(AnalysisError, match="say `at` which time"):
         cohort.pooled("os")
     survival = cohort.pooled("os", at=5.5)

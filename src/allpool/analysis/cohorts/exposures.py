@@ -69,7 +69,10 @@ def _of_response(cohort: Cohort, sample: Sample, response: Response, *, origin: 
     yes = rows[rows["avalc"] == "Y"]
     if yes["ady"].isna().any():
         count = int(yes["ady"].isna().sum())
-        raise AnalysisError(f"of {count} subjects the day of {response.endpoint} is not known")
+        raise AnalysisError(
+            f"of {count} subjects the day of {response.endpoint} is not known; name what exposes as an "
+            "event, or leave them out by a condition on the step"
+        )
     return yes.set_index("usubjid")["ady"].clip(lower=0)
 
 
