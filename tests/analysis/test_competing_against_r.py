@@ -1,7 +1,7 @@
 """Cumulative incidence, Gray's test and Fine-Gray's model against R, number by number.
 
-Tolerances: 1e-12 for incidences, errors and limits (R's file has 15 digits; observed 1e-14); 1e-8 for tests and
-models (observed 1e-12), whose search stops where crr stops.
+Tolerances: 1e-12 for incidences, errors and limits (R's file has 15 digits; observed 1e-14); 1e-8 for tests
+and models (observed 1e-12), whose search stops where crr stops.
 """
 
 from __future__ import annotations

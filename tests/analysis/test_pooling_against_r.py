@@ -2,9 +2,9 @@
 
 `r/pooling.json` is what `r/pooling.R` wrote, with the data it was computed on (dat.bcg of metafor, and
 synthetic patients of five studies). Tolerances: 1e-8 for metafor. 2e-5 for lme4, whose optimiser and
-numerical Hessian are the looser side (seen: 6e-6). The frailty variance 1e-4, since R's outer search stops earlier: its
-log-likelihood is the lower one, by 5e-9; coefficients at those variances 1e-5. The errors of a glm 1e-7, of
-its last but one iteration.
+numerical Hessian are the looser side (seen: 6e-6). The frailty variance 1e-4, since R's outer search stops
+earlier: its log-likelihood is the lower one, by 5e-9; coefficients at those variances 1e-5. The errors of a
+glm 1e-7, of its last but one iteration.
 """
 
 from __future__ import annotations
