@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -81,7 +82,7 @@ MOST_GROUPS = 12
 """With more values than this a number makes groups of almost nobody."""
 
 
-class StepBase(Frozen):
+class StepBase(Frozen, ABC):
     """What every step says: the question, in whom, and of what."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -104,9 +105,9 @@ class StepBase(Frozen):
     """Whether the night's closing table shows it."""
 
     @property
+    @abstractmethod
     def matter(self) -> tuple[str, str]:
         """What is asked of, as it is stored: endpoint (or fact, or table) and definition."""
-        raise NotImplementedError
 
     def facts_named(self) -> list[tuple[str, str]]:
         """Return (field, fact) of the facts that the step is about."""
@@ -120,9 +121,9 @@ class StepBase(Frozen):
         """Return (field, name or grouping) of what subjects are told apart by."""
         return []
 
+    @abstractmethod
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Answer over a cohort; times in `unit`. Raises `AnalysisError` where the data do not allow it."""
-        raise NotImplementedError
 
 
 class EndpointStep(StepBase):
