@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from allpool.analysis.definitions.catalogue import load_catalogue
+from allpool.analysis.lineage.moved import Rests, results_moved
 from allpool.analysis.plans.night import analyse
 from allpool.analysis.published.forms import PublishedFile
 from allpool.analysis.published.load import load_published
@@ -132,6 +133,21 @@ def test_a_recomputed_number_is_walked_back_to_cells(connection: Connection) -> 
     assert subjects == 11
     walked: dict[str, Any] = trace(connection, id_).parts
     assert {cell["source_column"] for cell in walked["cells"]} >= {"移植日期"}
+
+
+def test_a_cell_is_walked_to_the_test_of_two_groups(connection: Connection) -> None:
+    """A result of no group is of all, also where its subjects are in groups (003: one P of two arms)."""
+    own = AnalysisSubject.__table__
+    wanted = result_id("003", "blasts_p", "", "p")
+    analysis = connection.execute(
+        select(AnalysisResult.analysis_id).where(AnalysisResult.id == wanted)
+    ).scalar_one()
+    query = select(own.c.usubjid).where(own.c.analysis_id == analysis, own.c.group_value == "combination")
+    subject = str(connection.execute(query.order_by(own.c.usubjid)).scalars().first())
+    blasts = Rests(frozenset(), names={"bm_blasts"})
+    moved = results_moved(connection, load_catalogue(), {subject: blasts})
+    assert {row["through"] for row in moved if row["id"] == wanted} == {"value: bm_blasts"}
+    assert wanted not in {row["id"] for row in results_moved(connection, load_catalogue(), {})}
 
 
 def test_every_recomputed_record_stands_on_subjects(connection: Connection) -> None:

@@ -93,8 +93,11 @@ def names_in(catalogue: Catalogue, result: Mapping[str, Any]) -> Iterator[tuple[
         term = re.split(r"[\[:= ]", str(result["group_value"]))[0]
         if term in catalogue.facts or term in ELEMENT_OF or term in catalogue.baseline_elements:
             yield "covariate", term
-    if result["endpoint"] in catalogue.facts:
-        yield "fact", result["endpoint"]
+    asked = result["endpoint"]
+    if asked in catalogue.facts:
+        yield "fact", asked
+    elif ELEMENT_OF.get(asked, asked) in catalogue.baseline_elements or asked in PERSON:
+        yield "value", asked
 
 
 def condition_name(condition: Condition) -> str | None:

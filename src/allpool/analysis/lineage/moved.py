@@ -124,7 +124,8 @@ def results_moved(
             own = rests[mine["usubjid"]]
             said = ["the subject itself"] if own.everything else list(_through(row, mine, own, catalogue))
             changes_group = any(part.startswith("group: ") for part in said)
-            elsewhere = row["group_value"] in groups[row["analysis_id"]] - {mine["group_value"]}
+            others = groups[row["analysis_id"]] - {mine["group_value"], None}  # without a group: of all
+            elsewhere = row["group_value"] in others
             if not elsewhere or changes_group:
                 through.update(dict.fromkeys(said))
         if through:
