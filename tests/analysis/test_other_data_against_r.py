@@ -13,7 +13,7 @@ import pytest
 
 from allpool.analysis.competing import fine_gray
 from allpool.analysis.meta import pool_proportions, random_effects
-from allpool.analysis.survival import cox, kaplan_meier, logrank
+from allpool.analysis.survival import MonotoneLikelihoodWarning, cox, kaplan_meier, logrank
 from allpool.errors import AnalysisError
 
 EXACT = {"rel": 1e-9, "abs": 0.0, "nan_ok": True}
@@ -119,6 +119,24 @@ def test_fine_gray_takes_its_last_step() -> None:
     model = fine_gray(frame, "t", "c", "x")
     found = [model.coefficients[0], model.table["standard_error"][0], model.log_likelihood]
     assert found == pytest.approx([-3.29887457941555e-04, 2.11473189750755e-04, -17.4130968700525], **EXACT)
+
+
+def test_covariates_that_foretell_every_event_are_named() -> None:
+    # coxph(Surv(time, event) ~ x1 + x2 + x3): "Ran out of iterations and did not converge"; the
+    # log-likelihood is 0, so that rounding alone tells where the search stands
+    frame = pd.DataFrame(
+        {
+            "time": [0, 4, 10, 1, 3],
+            "event": [1, 1, 0, 0, 1],
+            "x1": [0.39, -1.02, -0.76, 0.71, -0.52],
+            "x2": [1, 0, 1, 0, 1],
+            "x3": [7, 16, 5, 5, 3],
+        }
+    )
+    with pytest.warns(MonotoneLikelihoodWarning, match="x1, x2, x3"):
+        model = cox(frame, "time", "event", ["x1", "x2", "x3"])
+    assert model.monotone == ("x1", "x2", "x3")
+    assert model.table[["standard_error", "lower", "upper", "p"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])

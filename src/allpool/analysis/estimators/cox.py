@@ -17,6 +17,7 @@ from allpool.analysis.estimators.arrays import (
     indicators,
     labels,
     one_of,
+    read_only,
     times,
 )
 from allpool.analysis.estimators.cox_likelihood import MonotoneLikelihoodWarning, PartialLikelihood, maximise
@@ -154,9 +155,9 @@ def cox(
     gradient = best.at_zero.gradient
     return CoxModel(
         terms=tuple(terms),
-        coefficients=coefficients,
-        variance=variance,
-        naive_variance=naive,
+        coefficients=read_only(coefficients),
+        variance=read_only(variance),
+        naive_variance=read_only(naive),
         log_likelihood=best.at.value,
         log_likelihood_null=best.at_zero.value,
         likelihood_ratio=_chi_square(2 * gain, len(terms)),

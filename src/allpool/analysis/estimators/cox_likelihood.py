@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
 from allpool.analysis.estimators.arrays import FloatArray, tally
 from allpool.analysis.estimators.risk_sets import RiskSets
@@ -17,6 +18,9 @@ SAME = 1e-9
 NO_GAIN = 1e-13  # where the log-likelihood itself tends to 0
 # a covariate (in standard deviations) that still moves this much when the likelihood has stopped rising
 STILL_MOVING = 1e-3
+# a direction with at most this share of its information at 0 has no maximum: what is left is the rounding of
+# risk sets in which one subject has all the weight, and a Newton step by it means nothing
+NOTHING_LEFT = 1e-6
 
 
 class MonotoneLikelihoodWarning(UserWarning):
@@ -81,6 +85,10 @@ class PartialLikelihood:
 
     def derivatives(self, beta: FloatArray) -> Derivatives:
         """Return log-likelihood, gradient and information at `beta`."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # an overshooting step is found
+            return self._derivatives(beta)
+
+    def _derivatives(self, beta: FloatArray) -> Derivatives:
         linear = self.X @ beta
         linear -= linear.max()
         sums = self._sums(linear)
@@ -120,10 +128,9 @@ class PartialLikelihood:
         t0 = tally(sets.cell, dead_risk, size=size)
         t1 = np.column_stack([tally(sets.cell, dead_risk * self._of_dead[:, j], size=size) for j in columns])
         a, owner = self._fraction, self._cell_of_death
-        with np.errstate(divide="ignore", invalid="ignore"):  # an overshooting step is found by its value
-            denominator = s0[owner] - a * t0[owner]
-            inverse = 1 / denominator
-            logs = float(np.log(denominator).sum())
+        denominator = s0[owner] - a * t0[owner]
+        inverse = 1 / denominator
+        logs = float(np.log(denominator).sum())
 
         def per_cell(amount: FloatArray) -> FloatArray:
             return tally(owner, amount, size=size)
@@ -164,10 +171,19 @@ def maximise(likelihood: PartialLikelihood) -> Maximum:
         if (gain <= SAME * abs(here.value) and not halved) or gain <= NO_GAIN:
             settled = True
             break
-    moving = tuple(int(j) for j in np.flatnonzero(np.abs(newton_step(here)) >= STILL_MOVING))
+    moving = running_away(here, at_zero)
     if not moving and not settled:
         raise AnalysisError("the Cox model did not converge; look for extreme covariate values")
     return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=moving)
+
+
+def running_away(here: Derivatives, at_zero: Derivatives) -> tuple[int, ...]:
+    """Return the coefficients that still move where the likelihood has stopped rising, or cannot stand."""
+    moving = np.abs(newton_step(here)) >= STILL_MOVING
+    share, directions = eigh(here.information, at_zero.information)  # at_zero's was found of full rank
+    lost = np.abs(directions[:, share <= NOTHING_LEFT])
+    moving |= (lost > STILL_MOVING * np.max(lost, axis=0, initial=0.0)).any(axis=1)
+    return tuple(int(j) for j in np.flatnonzero(moving))
 
 
 def newton_step(here: Derivatives) -> FloatArray:
@@ -187,6 +203,7 @@ def _climb(
     for halving in range(30):
         trial = beta + step / 2**halving
         there = likelihood.derivatives(trial)
-        if np.isfinite(there.value) and there.value >= here.value - slack:
+        finite = np.isfinite(there.value) and np.isfinite(there.information).all()
+        if finite and there.value >= here.value - slack:
             return trial, there, halving > 0
     return beta, here, False

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from allpool.analysis.estimators.arrays import FloatArray, critical_value, times
+from allpool.analysis.estimators.arrays import FloatArray, critical_value, read_only, times
 from allpool.analysis.estimators.causes import CENSORED, cause_numbers, cause_of_interest
 from allpool.analysis.estimators.cox_likelihood import MonotoneLikelihoodWarning
 from allpool.analysis.estimators.design import checked_columns, combined_labels, design_matrix, named_columns
@@ -138,9 +138,9 @@ def fine_gray(
         )
     return FineGrayModel(
         terms=tuple(terms),
-        coefficients=best.coefficients / scale,
-        variance=np.where(np.isnan(naive), np.nan, variance),
-        naive_variance=naive,
+        coefficients=read_only(best.coefficients / scale),
+        variance=read_only(np.where(np.isnan(naive), np.nan, variance)),
+        naive_variance=read_only(naive),
         log_likelihood=best.at.value,
         log_likelihood_null=best.at_zero.value,
         n=len(frame),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from allpool.analysis.estimators.arrays import BoolArray, FloatArray
+from allpool.analysis.estimators.arrays import FloatArray
 from allpool.analysis.estimators.cox_likelihood import (
     MOST_STEPS,
     NO_GAIN,
@@ -12,6 +12,7 @@ from allpool.analysis.estimators.cox_likelihood import (
     Derivatives,
     Maximum,
     newton_step,
+    running_away,
 )
 from allpool.analysis.estimators.subdistribution import SubdistributionLikelihood
 from allpool.errors import AnalysisError
@@ -38,15 +39,15 @@ def maximise_as_crr(likelihood: SubdistributionLikelihood, scale: FloatArray) ->
         moving = np.abs(step) >= STILL_MOVING
         pull = np.abs(here.gradient * scale) * np.maximum(np.abs(beta / scale), 1)
         if pull.max() < max(abs(here.value), 1) * GRADIENT and not moving.any():
-            return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=())
+            return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=running_away(here, at_zero))
         trial, there = _climb(likelihood, beta, here, step)
         if abs(there.value - here.value) <= NO_GAIN * (1 + abs(here.value)):
-            return Maximum(coefficients=trial, at=there, at_zero=at_zero, moving=_positions(moving))
+            return Maximum(coefficients=trial, at=there, at_zero=at_zero, moving=running_away(there, at_zero))
         beta, here = trial, there
-    moving = np.abs(newton_step(here)) >= STILL_MOVING
-    if not moving.any():
+    left = running_away(here, at_zero)
+    if not left:
         raise AnalysisError("the Fine-Gray model did not converge; look for extreme covariate values")
-    return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=_positions(moving))
+    return Maximum(coefficients=beta, at=here, at_zero=at_zero, moving=left)
 
 
 def _climb(
@@ -61,7 +62,3 @@ def _climb(
         if finite and there.value >= here.value + promised / 2**halving:
             return trial, there
     return beta, here
-
-
-def _positions(mask: BoolArray) -> tuple[int, ...]:
-    return tuple(int(j) for j in np.flatnonzero(mask))
