@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc
 
 from allpool.analysis.estimators.arrays import (
     FloatArray,
@@ -25,6 +25,7 @@ from allpool.analysis.estimators.design import checked_columns, combined_labels,
 from allpool.analysis.estimators.information import checked_rank, dependent_columns, inverse
 from allpool.analysis.estimators.results import ChiSquareTest
 from allpool.analysis.estimators.risk_sets import RiskSets, risk_sets
+from allpool.analysis.estimators.wald_table import wald_table
 from allpool.errors import AnalysisError
 
 TIES = ("efron", "breslow")
@@ -57,22 +58,9 @@ class CoxModel:
     @property
     def table(self) -> pd.DataFrame:
         """One row per term: coefficient, standard_error, hazard_ratio with lower and upper, z and p."""
-        error = np.sqrt(np.diag(self.variance))
-        margin = critical_value(self.level) * error
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            z = self.coefficients / error
-            return pd.DataFrame(
-                {
-                    "term": list(self.terms),
-                    "coefficient": self.coefficients,
-                    "standard_error": error,
-                    "hazard_ratio": np.exp(self.coefficients),
-                    "lower": np.exp(self.coefficients - margin),
-                    "upper": np.exp(self.coefficients + margin),
-                    "z": z,
-                    "p": 2 * ndtr(-np.abs(z)),
-                }
-            )
+        return wald_table(
+            self.terms, self.coefficients, self.variance, ratio="hazard_ratio", level=self.level
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table of terms."""

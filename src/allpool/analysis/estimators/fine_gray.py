@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from allpool.analysis.estimators.arrays import FloatArray, critical_value, read_only, times
 from allpool.analysis.estimators.causes import CENSORED, cause_numbers, cause_of_interest
@@ -18,6 +17,7 @@ from allpool.analysis.estimators.information import checked_rank, inverse
 from allpool.analysis.estimators.subdistribution import SubdistributionLikelihood, censoring
 from allpool.analysis.estimators.subdistribution_maximum import maximise_as_crr
 from allpool.analysis.estimators.ties import distinct_times
+from allpool.analysis.estimators.wald_table import wald_table
 from allpool.errors import AnalysisError
 
 
@@ -46,22 +46,9 @@ class FineGrayModel:
     @property
     def table(self) -> pd.DataFrame:
         """One row per term: coefficient, standard_error, hazard_ratio with lower and upper, z and p."""
-        error = np.sqrt(np.diag(self.variance))
-        margin = critical_value(self.level) * error
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            z = self.coefficients / error
-            return pd.DataFrame(
-                {
-                    "term": list(self.terms),
-                    "coefficient": self.coefficients,
-                    "standard_error": error,
-                    "hazard_ratio": np.exp(self.coefficients),
-                    "lower": np.exp(self.coefficients - margin),
-                    "upper": np.exp(self.coefficients + margin),
-                    "z": z,
-                    "p": 2 * ndtr(-np.abs(z)),
-                }
-            )
+        return wald_table(
+            self.terms, self.coefficients, self.variance, ratio="hazard_ratio", level=self.level
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table of terms."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
-from allpool.analysis.estimators.arrays import FloatArray, critical_value
+from allpool.analysis.estimators.arrays import FloatArray
+from allpool.analysis.estimators.wald_table import wald_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,22 +44,7 @@ class OneStage:
     @property
     def table(self) -> pd.DataFrame:
         """One row per term: coefficient, standard_error, the ratio with lower and upper, z and p."""
-        error = np.sqrt(np.diag(self.variance))
-        margin = critical_value(self.level) * error
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            z = self.coefficients / error
-            return pd.DataFrame(
-                {
-                    "term": list(self.terms),
-                    "coefficient": self.coefficients,
-                    "standard_error": error,
-                    self.ratio: np.exp(self.coefficients),
-                    "lower": np.exp(self.coefficients - margin),
-                    "upper": np.exp(self.coefficients + margin),
-                    "z": z,
-                    "p": 2 * ndtr(-np.abs(z)),
-                }
-            )
+        return wald_table(self.terms, self.coefficients, self.variance, ratio=self.ratio, level=self.level)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table of terms."""
