@@ -73,6 +73,7 @@ NO_LABELS: dict[str, Any] = {
     "table": pd.DataFrame({"g": GROUP}),
     "matrix": np.ones((6, 1)),
     "lists": [[1]] * 6,
+    "ragged": [[1], [1, 2], [1], [1], [1], [1]],
     "set": {1, 2, 3, 4, 5, 6},
     "too few": ["a", "b"],
 }
@@ -83,7 +84,7 @@ OF_LABELS: dict[str, Callable[[Any], Any]] = {
     "gray strata": lambda v: gray(TIME, CAUSE, GROUP, strata=v),
     "cumulative_incidence": lambda v: cumulative_incidence(TIME, CAUSE, group=v),
 }
-NO_LEVEL = (0, 1, -1, 95, np.nan, None, "0.95", [0.9])
+NO_LEVEL = (0, 1, -1, 95, np.nan, None, "0.95", [0.9], [[1], [1, 2]])
 WITH_LEVEL: dict[str, Callable[[Any], Any]] = {
     "kaplan_meier": lambda v: kaplan_meier(TIME, EVENT, level=v),
     "cox": lambda v: cox(FRAME, "time", "event", "x", level=v),

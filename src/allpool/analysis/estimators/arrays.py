@@ -51,14 +51,11 @@ def numbers(values: Any, *, name: str) -> FloatArray:
 
 def number(value: Any, *, name: str) -> float:
     """Return one number as a float; nan is let through, for the caller's own sentence."""
-    single = np.ndim(value) == 0 and not isinstance(value, str | bytes)
     try:
-        return float(value) if single else _refused(name)
+        if np.ndim(value) == 0 and not isinstance(value, str | bytes):
+            return float(value)
     except (TypeError, ValueError, OverflowError):
-        return _refused(name)
-
-
-def _refused(name: str) -> float:
+        pass
     raise AnalysisError(f"{name} must be one number")
 
 
@@ -102,8 +99,9 @@ def counts(values: Any, *, name: str) -> FloatArray:
 
 def labels(values: Any, *, name: str) -> tuple[list[Any], IntArray]:
     """Return the distinct labels (sorted; a Categorical keeps its order) and each entry's position."""
-    if np.ndim(values) == 0 and not isinstance(values, dict):  # text would count its letters
+    if isinstance(values, str | bytes):  # its letters would count
         raise AnalysisError(f"{name} must hold one label per subject, not a single one")
+    _length(values, name=name)
     try:
         column = values if isinstance(values, pd.Series) else pd.Series(values)
     except (TypeError, ValueError):
