@@ -12,7 +12,7 @@ import pandas as pd
 
 from allpool.analysis.cohorts.balance import mean_difference, share_difference
 from allpool.analysis.cohorts.membership import UNKNOWN
-from allpool.analysis.cohorts.samples import Grouping, Groups, grouped
+from allpool.analysis.cohorts.samples import Grouping, Groups, Sample, grouped
 from allpool.analysis.cohorts.summary import KNOWN, NOT_COLLECTED, Key, Lines, SummaryTable, Where, percent
 from allpool.analysis.cohorts.variables import Variable, baseline_variables
 from allpool.analysis.definitions.forms import ResponseEndpoint
@@ -81,8 +81,6 @@ def response_table(
     `endpoints` are names of response endpoints, or (name, definition); `method` as in
     `allpool.analysis.proportions.proportion`. Per group and over all.
     """
-    from allpool.analysis.proportions import proportion
-
     groups = grouped(cohort.subjects, by, tables=cohort.tables, catalogue=cohort.catalogue)
     lines, names, _ = _begun(groups)
     notes: list[str] = []
@@ -95,36 +93,7 @@ def response_table(
         title = cohort.catalogue.endpoint(endpoint).title
         lines.labels[variable] = title
         notes.append(f"{title}: {cohort.catalogue.definition(endpoint, definition).label}")
-        reasons = sorted(Counter(sample.left_out["reason"]).items(), key=lambda item: (-item[1], item[0]))
-        for group in (*names, None):
-            frame = sample.frame if group is None else sample.frame[sample.frame["group"] == group]
-            out = sample.left_out_of(group)
-            n, responders = len(frame), int(frame["event"].sum())
-            answer: Where = {"group": group, "variable": variable, "level": "Y", "level_label": "yes"}
-            part = lines.count("n", responders, **answer)
-            total = lines.count("N", n, **answer)
-            lines.adds_up(total, [part])
-            if n:
-                found = proportion(responders, n, method=method, level=level)
-                for name, label, value in (
-                    ("p", "%", found.estimate),
-                    ("conf.low", "CI lower bound", found.lower),
-                    ("conf.high", "CI upper bound", found.upper),
-                ):
-                    lines.number(name, value, percent(value), label=label, context="proportion", **answer)
-            missing = [
-                lines.count(
-                    "N_miss",
-                    int((out["reason"] == reason).sum()),
-                    context="missing",
-                    group=group,
-                    variable=variable,
-                    level=reason,
-                    level_label=f"not evaluable: {reason}",
-                )
-                for reason, _ in reasons
-            ]
-            lines.adds_up((group, SUBJECTS, None, "N"), [total, *missing])
+        _responses(lines, sample, variable, [*names, None], method=method, level=level)
     lines.over_groups(names)
     return SummaryTable(
         "response",
@@ -141,6 +110,44 @@ def response_table(
             *strangers(groups, cohort),
         ),
     )
+
+
+def _responses(
+    lines: Lines, sample: Sample, variable: str, groups: Sequence[str | None], *, method: str, level: float
+) -> None:
+    """Count responders and those evaluable of each group (none for all), and who was not, by reason."""
+    from allpool.analysis.proportions import proportion
+
+    reasons = sorted(Counter(sample.left_out["reason"]).items(), key=lambda item: (-item[1], item[0]))
+    for group in groups:
+        frame = sample.frame if group is None else sample.frame[sample.frame["group"] == group]
+        out = sample.left_out_of(group)
+        n, responders = len(frame), int(frame["event"].sum())
+        answer: Where = {"group": group, "variable": variable, "level": "Y", "level_label": "yes"}
+        part = lines.count("n", responders, **answer)
+        total = lines.count("N", n, **answer)
+        lines.adds_up(total, [part])
+        if n:
+            found = proportion(responders, n, method=method, level=level)
+            for name, label, value in (
+                ("p", "%", found.estimate),
+                ("conf.low", "CI lower bound", found.lower),
+                ("conf.high", "CI upper bound", found.upper),
+            ):
+                lines.number(name, value, percent(value), label=label, context="proportion", **answer)
+        missing = [
+            lines.count(
+                "N_miss",
+                int((out["reason"] == reason).sum()),
+                context="missing",
+                group=group,
+                variable=variable,
+                level=reason,
+                level_label=f"not evaluable: {reason}",
+            )
+            for reason, _ in reasons
+        ]
+        lines.adds_up((group, SUBJECTS, None, "N"), [total, *missing])
 
 
 def _begun(groups: Groups) -> tuple[Lines, list[str], dict[str | None, list[bool]]]:
