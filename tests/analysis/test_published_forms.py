@@ -59,7 +59,11 @@ def test_a_folder_that_is_not_there_has_no_figures(tmp_path: Path) -> None:
         ("    printed: {value: three}\n    recompute: {kind: count}", 9, "pattern"),
         ("    printed: {amount: 3}\n    recompute: {kind: count}", 9, "is not a word of this language"),
         ("    printed: {}\n    recompute: {kind: count}", 9, "names none of value, numerator"),
-        ("    printed: {value: 3}\n    recompute: {kind: guess}", 10, "does not match any of the expected"),
+        (
+            "    printed: {value: 3}\n    recompute: {kind: guess}",
+            10,
+            "there is no kind 'guess'; there are: count, proportion",
+        ),
         (
             "    printed: {value: 3}\n    corrected: {value: 4}\n    recompute: {kind: count}",
             5,
