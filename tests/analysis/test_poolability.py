@@ -79,7 +79,7 @@ def test_class_a_may_be_pooled_as_published() -> None:
     levels = dict.fromkeys(("001", "004"), "published")
     verdict = check("mrd_lt1e4_after_overt", ["001", "004"], levels=levels)
     assert verdict.allowed
-    assert "stratified (R/R vs untreated; MFC vs PCR)" in verdict.notes
+    assert "the matrix asks to heed: stratified (R/R vs untreated; MFC vs PCR)" in verdict.notes
     assert published_enough("mrd_lt1e4_after_overt", ["001", "004"])
     assert not published_enough("mrd_lt1e4_after_overt", ["001", "003"])
 

@@ -241,7 +241,7 @@ def _notes(found: Outcome, asked: tuple[str, ...]) -> tuple[str, ...]:
             f"{found.common_definition})"
         )
     if found.how:
-        notes.append(found.how)
+        notes.append(f"the matrix asks to heed: {found.how}")
     return tuple(notes)
 
 
