@@ -97,6 +97,14 @@ def test_expected_events_add_up_to_observed(data: list[tuple], strata: bool) -> 
     assert 0 <= found.p <= 1
 
 
+@pytest.mark.parametrize("names", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_groups_that_meet_in_no_stratum_are_not_compared(names: tuple[int, int, int]) -> None:
+    # the first group is alone in its stratum; that its variance is 0 must not depend on rounding
+    group = [names[g] for g in (0, 1, 2, 2, 2, 2)]
+    with pytest.raises(AnalysisError, match="never at risk together"):
+        logrank([0, 0, 1, 1, 2, 2], [1, 1, 0, 1, 0, 1], group, strata=[1, 0, 0, 0, 0, 0])
+
+
 @given(rows)
 def test_names_of_groups_do_not_matter(data: list[tuple]) -> None:
     found = _test(data, strata=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse.csgraph import connected_components
 from scipy.special import chdtrc
 
 from allpool.analysis.estimators.arrays import (
@@ -103,13 +104,17 @@ def _quadratic_form(
     difference: FloatArray, variance: FloatArray, *, compared: BoolArray
 ) -> tuple[float, int]:
     """Return chi-square and df over the groups ever at risk at an event, the first left out."""
-    kept = np.flatnonzero(compared)[1:]
+    everybody = np.flatnonzero(compared)
+    kept = everybody[1:]
     if kept.size == 0:
         raise AnalysisError("too little data: fewer than two groups are at risk when an event happens")
-    block = variance[np.ix_(kept, kept)]
-    if np.linalg.matrix_rank(block, hermitian=True) < kept.size:
+    # two groups have a covariance where they were at risk together, and exactly none where they never were;
+    # the rank of the matrix says the same only up to rounding
+    together = (variance[np.ix_(everybody, everybody)] != 0).astype(int)
+    parts, _ = connected_components(together, directed=False)
+    if parts > 1:
         raise AnalysisError(
             "the groups cannot be compared: some are never at risk together with the others in any stratum"
         )
-    chi2 = float(difference[kept] @ np.linalg.solve(block, difference[kept]))
+    chi2 = float(difference[kept] @ np.linalg.solve(variance[np.ix_(kept, kept)], difference[kept]))
     return max(chi2, 0.0), int(kept.size)
