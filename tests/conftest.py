@@ -11,10 +11,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, text
 
 from allpool.migrations import upgrade
 from allpool.models.engine import connect
+
+# a test does not fail because the machine is busy with something else
+settings.register_profile("allpool", parent=settings.default, deadline=None)
+settings.load_profile("allpool")
 
 
 @pytest.fixture(scope="session")
