@@ -63,6 +63,8 @@ class Adrs(SubjectLevel, Base):
     """Days from the definition's origin to the assessment."""
     srcdom: Mapped[str | None] = mapped_column(String)
     srcid: Mapped[str | None] = mapped_column(String)
+    srcseq: Mapped[int | None] = mapped_column(Integer)
+    """Row of the source file that the record at `srcid` was read from."""
 
 
 class Adtte(SubjectLevel, Base):
@@ -88,6 +90,8 @@ class Adtte(SubjectLevel, Base):
     clock: Mapped[str | None] = mapped_column(String)
     srcdom: Mapped[str | None] = mapped_column(String)
     srcid: Mapped[str | None] = mapped_column(String)
+    srcseq: Mapped[int | None] = mapped_column(Integer)
+    """Row of the source file that the record at `srcid` was read from."""
 
 
 class Adfact(SubjectLevel, Base):
@@ -104,6 +108,8 @@ class Adfact(SubjectLevel, Base):
     """Why both are empty: not collected, waiting in quarantine, no value."""
     srcdom: Mapped[str | None] = mapped_column(String)
     srcid: Mapped[str | None] = mapped_column(String)
+    srcseq: Mapped[int | None] = mapped_column(Integer)
+    """Row of the source file that the record at `srcid` was read from."""
 
 
 class Adex(SubjectLevel, Base):
@@ -122,6 +128,8 @@ class Adex(SubjectLevel, Base):
     srcdom: Mapped[str] = mapped_column(String)
     srcid: Mapped[str] = mapped_column(String)
     """The row that dates the start of the course, else its first."""
+    srcseq: Mapped[int | None] = mapped_column(Integer)
+    """Row of the source file that the record at `srcid` was read from."""
 
 
 class Adae(SubjectLevel, Base):
@@ -143,6 +151,8 @@ class Adae(SubjectLevel, Base):
     aerel: Mapped[str | None] = mapped_column(String)
     aeout: Mapped[str | None] = mapped_column(String)
     srcdom: Mapped[str] = mapped_column(String)
+    srcseq: Mapped[int | None] = mapped_column(Integer)
+    """Row of the source file that the record at `srcid` was read from."""
 
 
 class Admrd(SubjectLevel, Base):
@@ -169,6 +179,8 @@ class Admrd(SubjectLevel, Base):
     lloq: Mapped[float | None] = mapped_column(Float)
     threshold: Mapped[float | None] = mapped_column(Float)
     srcdom: Mapped[str] = mapped_column(String)
+    srcseq: Mapped[int | None] = mapped_column(Integer)
+    """Row of the source file that the record at `srcid` was read from."""
 
 
 class AnalysisResult(Base):

@@ -47,7 +47,12 @@ class PooledStudies:
     tau2: float
     tau2_lower: float
     tau2_upper: float
+    standard_error: float
+    """Of the random-effects estimate, on the scale that it was pooled on."""
+    p: float
+    """Of that estimate being 0 on that scale."""
     i2: float
+    h2: float
     q: float
     q_p: float
     k: int

@@ -26,6 +26,9 @@ class StudyFit:
     """A synthesis brought back to the studies' scale; `note` says why there is no estimate."""
 
     pooled: Pooled
+    standard_error: float = NAN
+    p: float = NAN
+    h2: float = NAN
     tau2: float = NAN
     tau2_lower: float = NAN
     tau2_upper: float = NAN
@@ -65,7 +68,10 @@ def pooled_studies(
         tau2=whole.tau2,
         tau2_lower=NAN if few else whole.tau2_lower,
         tau2_upper=NAN if few else whole.tau2_upper,
+        standard_error=whole.standard_error,
+        p=whole.p,
         i2=whole.i2,
+        h2=whole.h2,
         q=whole.q,
         q_p=whole.q_p,
         k=k,
@@ -174,6 +180,9 @@ def as_fit(found: Synthesis, pooled: Pooled) -> StudyFit:
     """Return a synthesis with its estimates brought back."""
     return StudyFit(
         pooled,
+        standard_error=found.standard_error,
+        p=found.p,
+        h2=found.h2,
         tau2=found.tau2,
         tau2_lower=found.tau2_lower,
         tau2_upper=found.tau2_upper,

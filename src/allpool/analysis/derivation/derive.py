@@ -18,6 +18,7 @@ from allpool.analysis.derivation.intervals import Intervals
 from allpool.analysis.derivation.judged_moments import judged_moments
 from allpool.analysis.derivation.measurements import read_measurements
 from allpool.analysis.derivation.responses import response_rows
+from allpool.analysis.derivation.source_rows import with_source_rows
 from allpool.analysis.derivation.subject_level import read_subjects, subject_level
 from allpool.analysis.derivation.tables import read, replace
 from allpool.analysis.derivation.time_to_event import times_to_event
@@ -62,7 +63,7 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
         dictionary=dictionary,
     )
     level = subjects.select("studyid", "siteid", "usubjid")
-    return {
+    frames = {
         "adsl": subject_level(
             connection, subjects, timeline=timeline, baseline=catalogue.baseline, dictionary=dictionary
         ),
@@ -90,6 +91,7 @@ def derived_frames(connection: Connection, catalogue: Catalogue) -> dict[str, pl
         "adae": _adverse_events(connection, subjects, timeline),
         "admrd": _measurements(level, measurements, timeline),
     }
+    return with_source_rows(connection, frames)
 
 
 def _times(intervals: Intervals, catalogue: Catalogue) -> pl.DataFrame:

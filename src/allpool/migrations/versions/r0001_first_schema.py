@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("aerel", sa.String(), nullable=True),
         sa.Column("aeout", sa.String(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=False),
+        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "srcid", name=op.f("pk_adae")),
     )
     op.create_index(op.f("ix_adae_usubjid"), "adae", ["usubjid"], unique=False)
@@ -45,6 +46,7 @@ def upgrade() -> None:
         sa.Column("setting", sa.String(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=False),
         sa.Column("srcid", sa.String(), nullable=False),
+        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "course", name=op.f("pk_adex")),
     )
     op.create_table(
@@ -58,6 +60,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=True),
         sa.Column("srcid", sa.String(), nullable=True),
+        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "paramcd", name=op.f("pk_adfact")),
     )
     op.create_table(
@@ -78,6 +81,7 @@ def upgrade() -> None:
         sa.Column("lloq", sa.Float(), nullable=True),
         sa.Column("threshold", sa.Float(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=False),
+        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "srcid", name=op.f("pk_admrd")),
     )
     op.create_index(op.f("ix_admrd_usubjid"), "admrd", ["usubjid"], unique=False)
@@ -94,6 +98,7 @@ def upgrade() -> None:
         sa.Column("ady", sa.Float(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=True),
         sa.Column("srcid", sa.String(), nullable=True),
+        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "paramcd", "definition", name=op.f("pk_adrs")),
     )
     op.create_table(
@@ -134,6 +139,7 @@ def upgrade() -> None:
         sa.Column("clock", sa.String(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=True),
         sa.Column("srcid", sa.String(), nullable=True),
+        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "paramcd", "definition", name=op.f("pk_adtte")),
     )
     op.create_table(
