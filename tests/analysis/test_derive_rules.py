@@ -471,6 +471,25 @@ def test_adverse_events_that_a_centre_does_not_send_are_not_none(empty_store: En
     assert of(empty_store, "infection")["S-not actively"] == silent
 
 
+def test_a_centre_that_never_sent_an_adverse_event_may_send_none(empty_store: Engine) -> None:
+    built = HandBuilt(sent=("adverse_event",))  # its mapping has a rule; its file may be empty
+    built.patient("a", first_dose=DOSE)
+    derive(built.into(empty_store))
+    assert of(empty_store, "crs")["S-a"] == (None, "not collected: the centre sends no adverse events")
+
+
+def test_a_study_that_calls_nobody_crh_may_not_tell_it_apart(empty_store: Engine) -> None:
+    built = HandBuilt()
+    for key, study, called in (("a", "001", "cr"), ("b", "002", "crh"), ("c", "002", "nr")):
+        built.patient(key, study=study, first_dose=DOSE, response=f"{called} 2022-01-29")
+    derive(built.into(empty_store))
+    found = of(empty_store, "crh")
+    assert found["S-a"][0] is None
+    assert "may not tell it apart" in (found["S-a"][1] or "")
+    assert (found["S-b"][0], found["S-c"][0]) == ("Y", "N")
+    assert of(empty_store, "cr")["S-a"][0] == "Y"
+
+
 def test_a_grade_of_one_event_says_nothing_of_the_others(empty_store: Engine) -> None:
     built = HandBuilt(sent=("ae_astct_crs_grade",))
     for key, grade in (("none", 0), ("severe", 3)):

@@ -45,6 +45,8 @@ class Reported(Frozen):
     codes: Many
     silent: Many = ()
     unclear: Many = ()
+    told_apart: bool = False
+    """Whether a study that uses none of `codes` may not tell them from other calls, and stays open."""
 
 
 class Before(Frozen):

@@ -9,9 +9,7 @@ from sqlalchemy import Connection
 
 from allpool.analysis.definitions.rules import Graded
 from allpool.analysis.derivation.clocks import TIME, clocked, parts_of
-from allpool.analysis.derivation.collected import collecting, read_collected
 from allpool.analysis.derivation.tables import read
-from allpool.mappings.dictionary import Dictionary
 
 EVENT = "ae_term"
 """Data element of the adverse events themselves; other elements hold a grade of one kind of event."""
@@ -100,15 +98,13 @@ def judged_grades(frame: pl.DataFrame, rule: Graded) -> pl.DataFrame:
     )
 
 
-def grading(
-    connection: Connection, subjects: pl.DataFrame, frame: pl.DataFrame, dictionary: Dictionary
-) -> dict[str, pl.DataFrame]:
+def grading(connection: Connection, subjects: pl.DataFrame, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return, by data element, the usubjid of those whose centre collects the adverse events it holds.
 
-    A centre collects what its mapping has a rule for, or has sent before; a study that says that it did not
-    actively collect adverse events collects none.
+    A mapping that has a rule for adverse events does not tell a centre without any from one that never sends
+    them (an empty file): as in the table of adverse events, a centre collects them once it has sent one. A
+    study that says that it did not actively collect adverse events collects none.
     """
-    collected = read_collected(connection)
     studies = read(connection, "research_study", ["identifier", "ae_ascertainment"])
     silent = studies.filter(~pl.col("ae_ascertainment")).select(pl.col("identifier").alias("studyid"))
     level = subjects.select("usubjid", "studyid", "siteid")
@@ -117,7 +113,5 @@ def grading(
     for element in sorted({EVENT, *frame["data_element"].unique()}):
         sent = frame.filter(pl.col("data_element") == element).select("usubjid").unique()
         seen = level.join(sent, on="usubjid", how="semi").select("studyid", "siteid").unique()
-        by_rows = asked.join(seen, on=["studyid", "siteid"], how="semi").select("usubjid")
-        by_rule = collecting(asked, collected, [element], dictionary)
-        found[element] = pl.concat([by_rows, by_rule]).unique()
+        found[element] = asked.join(seen, on=["studyid", "siteid"], how="semi").select("usubjid").unique()
     return found

@@ -87,7 +87,7 @@ class _Sources:
         self.reports = read_responses(connection, who, reported)
         graded = {element for rule in rules if isinstance(rule, Graded) for element in rule.elements}
         self.grades = read_grades(connection, who, graded)
-        self.grading = grading(connection, subjects, self.grades, dictionary)
+        self.grading = grading(connection, subjects, self.grades)
         limits = {part.element for rule in rules if isinstance(rule, Criteria) for part in rule.limits}
         self.values = read_values(connection, who, limits)
         self._judged: dict[str, pl.DataFrame] = {}
@@ -101,12 +101,30 @@ class _Sources:
 
     def _judge(self, rule: Rule) -> pl.DataFrame:
         if isinstance(rule, Reported):
-            return judged_reports(self.reports, rule)
+            judged = judged_reports(self.reports, rule)
+            return self._told_apart(judged, rule) if rule.told_apart else judged
         if isinstance(rule, Measured):
             return judged_measurements(self.measurements, rule)
         if isinstance(rule, Graded):
             return judged_grades(self.grades, rule)
         return judged_marrow(self.values, rule, self.dictionary)
+
+    def _told_apart(self, judged: pl.DataFrame, rule: Reported) -> pl.DataFrame:
+        """Leave open the assessments of studies that called nobody so, and may not tell it apart."""
+        called = judged.join(self._callers(rule), on="usubjid", how="semi")
+        silent = judged.join(self._callers(rule), on="usubjid", how="anti").with_columns(
+            pl.lit(None, dtype=pl.String).alias("verdict"),
+            pl.lit("not collected: the study calls nobody so, and may not tell it apart").alias("open"),
+        )
+        return pl.concat([called, silent.select(called.columns)])
+
+    def _callers(self, rule: Reported) -> pl.DataFrame:
+        """Return the usubjid of those whose study has used one of the rule's codes."""
+        used = self.reports.filter(
+            (pl.col("data_element") == rule.element) & pl.col("code").is_in(rule.codes)
+        ).select("usubjid")
+        studies = self.level.join(used, on="usubjid", how="semi").select("studyid").unique()
+        return self.level.join(studies, on="studyid", how="semi").select("usubjid")
 
     def sending(self, rule: Rule) -> pl.DataFrame:
         """Return the usubjid of those whose study, or for adverse events centre, sends such assessments."""
@@ -119,6 +137,8 @@ class _Sources:
             elements = [EVENT, *(rule.elements if rule.terms else ())]
             found = [self.grading[element] for element in elements if element in self.grading]
             return pl.concat(found).unique()
+        if isinstance(rule, Reported) and rule.told_apart:
+            return self._callers(rule)
         rows = self._rows(rule).select("usubjid").unique()
         studies = self.level.join(rows, on="usubjid", how="semi").select("studyid").unique()
         return self.level.join(studies, on="studyid", how="semi").select("usubjid")
