@@ -250,3 +250,11 @@ def test_releases(tmp_path: Path) -> None:
 def test_a_store_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         allpool.open(f"sqlite:///{tmp_path / 'absent.db'}")
+
+
+def test_a_store_of_another_version_says_so(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    with connect(url).begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE adsl (usubjid VARCHAR)")
+    with pytest.raises(StoreError, match="allpool db upgrade"):
+        allpool.open(url).subjects()

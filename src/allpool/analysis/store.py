@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import polars as pl
 from sqlalchemy import JSON, Connection, Engine, Text, cast, select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from allpool.analysis.cohorts.cohort import Cohort, cohort_of
 from allpool.analysis.cohorts.membership import DerivedTables
@@ -93,9 +93,18 @@ class Store:
 
     @cached_property
     def tables(self) -> DerivedTables:
-        """The derived tables as they were when first asked for."""
+        """The derived tables as they were when first asked for.
+
+        `StoreError` where the store lacks tables or columns of this version.
+        """
         with self.engine.connect() as connection:
-            return read_derived(connection)
+            try:
+                return read_derived(connection)
+            except DBAPIError:
+                raise StoreError(
+                    "the store's tables are not those of this version of allpool; `allpool db upgrade` "
+                    "brings them up to date, and a night fills them"
+                ) from None
 
 
 def open_store(url: str, *, release: str | None = None) -> Store:
