@@ -214,6 +214,7 @@ def test_a_second_night_changes_nothing(engine: Engine, plan: Path, night: list[
         ("endpoint: cr\n    by: study", "endpoint: os\n    by: study", "os is a time to an event"),
         ("id: cox", "id: ph", "stands here twice"),
         ("unit: day", "unit: moon", "unit"),
+        ("    model: logit", "    outcome: os", "may be pooled for os, not for cr"),
         ("times: 300", "tmes: 300", "tmes: is not a word of this language here"),
     ],
 )

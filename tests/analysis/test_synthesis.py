@@ -91,6 +91,8 @@ def test_without_an_outcome_nobody_judged(cohort: Cohort) -> None:
     assert any("was not asked" in note for note in pooled.notes)
     with pytest.raises(DefinitionError, match="no outcome 'cr'"):
         synthesis(cohort, "cr", outcome="cr")
+    with pytest.raises(DefinitionError, match="may be pooled for os, not for cr"):
+        synthesis(cohort, "cr", outcome="os")
 
 
 def test_a_paper_of_class_b_cannot_stand_in_for_patients(cohort: Cohort) -> None:

@@ -26,6 +26,8 @@ class Outcome(Frozen):
     """One outcome: what each study reports of it, and the class of each pair of studies."""
 
     title: str
+    endpoints: tuple[str, ...] = ()
+    """Endpoints that the outcome is judged for; none means any."""
     common_definition: str
     says: Mapping[str, str]
     pairs: Mapping[Class, tuple[str, ...]]
@@ -59,6 +61,16 @@ class Poolability(Frozen):
                 f"the poolability matrix has no outcome '{name}'; it has {', '.join(sorted(self.outcomes))}"
             )
         return self.outcomes[name]
+
+    def judging(self, name: str, endpoint: str | None) -> Outcome:
+        """Return the outcome called `name`; `DefinitionError` where it is not judged for `endpoint`."""
+        found = self.outcome(name)
+        if found.endpoints and endpoint is not None and endpoint not in found.endpoints:
+            raise DefinitionError(
+                f"outcome {name} says which studies may be pooled for {', '.join(found.endpoints)}, "
+                f"not for {endpoint}; name the outcome of {endpoint}, or leave it out"
+            )
+        return found
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from allpool.analysis.cohorts.evidence import PATIENT_LEVEL, PUBLISHED, Evidence
 from allpool.analysis.cohorts.membership import members
 from allpool.analysis.cohorts.mixtures import same_denominator
 from allpool.analysis.cohorts.overlap import distinct_patients
-from allpool.analysis.cohorts.poolability import check, published_enough
+from allpool.analysis.cohorts.poolability import check, load_poolability, published_enough
 from allpool.analysis.cohorts.pooled import PooledStudies
 from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
 from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Grouping, Sample
@@ -63,9 +63,11 @@ def synthesis(
     AnalysisError
         studies that may not be pooled, mixed denominators, mixed units of analysis, fewer than two studies.
     DefinitionError
-        an outcome that the matrix does not have.
+        an outcome that the matrix does not have, or not for this endpoint.
     """
     reasons = dict(excludes or {})
+    if outcome is not None:
+        load_poolability().judging(outcome, endpoint)
     sample = cohort.sample(endpoint, by=by, definition=definition, override=override).without(reasons)
     if sample.kind == "time-to-event" and at is None:
         raise AnalysisError(f"{endpoint} is a time to an event: say `at` which time survival is to be pooled")

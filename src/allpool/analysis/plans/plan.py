@@ -86,7 +86,8 @@ def _named(step: Step, catalogue: Catalogue) -> Iterator[tuple[str, Callable[[],
     for field, endpoint, definition in step.endpoints_named():
         yield field, partial(catalogue.definition, endpoint, definition)
     if step.outcome is not None:
-        yield "outcome", partial(load_poolability().outcome, step.outcome)
+        of = step.endpoint if isinstance(step, EndpointStep) else None
+        yield "outcome", partial(load_poolability().judging, step.outcome, of)
     if isinstance(step, EndpointStep):
         yield "endpoint", partial(catalogue.endpoint, step.endpoint)
         if step.definition != OWN:
