@@ -14,7 +14,6 @@ from allpool.errors import SourceError
 from allpool.etl.operations import SourceFileEntry
 from allpool.etl.readers import (
     FileFacts,
-    ReadOptions,
     SourceFailure,
     SourceTable,
     file_hash,
@@ -63,7 +62,7 @@ def read_delivery(folder: Path, feed: FeedSection, mapping: CompiledMapping) -> 
     """Read every source of `mapping` in `folder`; what cannot be read is a failure and the rest goes on."""
     delivery = Delivery()
     for plan in mapping.sources:
-        for found in read_source(folder, plan.file, _options(plan)):
+        for found in read_source(folder, plan.file, plan.read):
             if isinstance(found, SourceTable):
                 delivery.files.append(_read_file(feed, plan, found))
             elif plan.required or found.rule not in ("missing_file", "missing_sheet"):
@@ -112,19 +111,6 @@ def source_files(delivery: Delivery, feed: str) -> list[SourceFileEntry]:
         )
         for file in delivery.files
     ]
-
-
-def _options(plan: SourcePlan) -> ReadOptions:
-    read = plan.read
-    return ReadOptions(
-        format=read.format,
-        encoding=read.encoding,
-        separator=read.separator,
-        decimal=read.decimal,
-        quote=read.quote,
-        header_row=read.header_row,
-        sheet=read.sheet,
-    )
 
 
 def _read_file(feed: FeedSection, plan: SourcePlan, table: SourceTable) -> ReadFile:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from allpool.mappings.dates import DateFormat
-from allpool.mappings.schema import Binding, Condition, Join, PatientKey, Read, Scope
+from allpool.mappings.read import Read
+from allpool.mappings.schema import Binding, Condition, Join, PatientKey, Scope
 
 Kind = Literal["coding", "quantity", "partial_date", "text", "integer", "boolean"]
 

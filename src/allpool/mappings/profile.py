@@ -1,4 +1,4 @@
-"""What a source file is like: the description of its columns that a data manager reads and a draft starts from."""
+"""What a source file is like: what a data manager reads of its columns and a draft starts from."""
 
 from __future__ import annotations
 

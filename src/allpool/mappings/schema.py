@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from allpool.mappings.dictionary import Frozen, Language, Many, as_tuple
+from allpool.mappings.read import Read
 
 Text = str
 
@@ -154,19 +155,6 @@ class Scope(Frozen):
         if (self.column is None) == (self.constant is None):
             raise ValueError("give either a text or a column")
         return self
-
-
-class Read(Frozen):
-    """How the file is read."""
-
-    format: Literal["csv", "tsv", "excel"]
-    encoding: str | None = None
-    separator: str | None = None
-    decimal: Literal[".", ","] = "."
-    quote: str = '"'
-    header_row: int = Field(default=1, ge=1)
-    sheet: Many | None = None
-    """Sheet name, or the names it has in different deliveries."""
 
 
 class Computed(Frozen):

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
-from allpool.etl.readers import ReadLimits, ReadOptions, SourceFailure, SourceTable, read_source
+from allpool.etl.readers import ReadLimits, SourceFailure, SourceTable, read_source
+from allpool.mappings.read import Read
 
 Outcome = SourceTable | SourceFailure
 Reader = Callable[..., Outcome]
@@ -17,7 +19,7 @@ def read_bytes(
     folder: Path, content: bytes, *, name: str = "f.csv", limits: ReadLimits | None = None, **options: object
 ) -> Outcome:
     (folder / name).write_bytes(content)
-    chosen = ReadOptions(**{"format": "csv", **options})  # type: ignore[arg-type]
+    chosen: Read = TypeAdapter(Read).validate_python({"format": "csv", **options})
     (outcome,) = read_source(folder, name, chosen, limits=limits)
     return outcome
 

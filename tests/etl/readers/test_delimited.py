@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allpool.etl.readers import ROW, ReadLimits, ReadOptions, SourceTable, layout, read_source
+from allpool.etl.readers import ROW, ReadLimits, SourceTable, layout, read_source
+from allpool.mappings.read import DelimitedRead
 
 Read = Callable[..., SourceTable]
 
@@ -37,7 +38,7 @@ def test_each_value_is_text_and_each_row_is_the_line_it_starts_on(table: Read) -
 
 
 def test_blank_cells_are_null_and_missing_tokens_are_not(table: Read) -> None:
-    found = table(" a ;b;c\n \t;\u3000;NA\n".encode(), separator=";", missing=("NA",))
+    found = table(" a ;b;c\n \t;\u3000;NA\n".encode(), separator=";")
     assert rows(found) == [(2, None, None, "NA")]
     assert found.columns == ("a", "b", "c")
 
@@ -157,7 +158,7 @@ def test_what_the_csv_module_writes_is_read_back(
         else:
             blank += 1
     found = _read(
-        out.getvalue().encode(encoding), ReadOptions(format="csv", encoding=encoding, separator=separator)
+        out.getvalue().encode(encoding), DelimitedRead(format="csv", encoding=encoding, separator=separator)
     )
     assert rows(found) == expected
     assert found.blank_rows == blank
@@ -169,11 +170,11 @@ def test_what_the_csv_module_writes_is_read_back(
 def test_no_text_is_lost_and_both_paths_agree(text: str) -> None:
     """Records found by whole-array search are those found one by one, and none of their text is lost."""
     content = f"a,b,c\n{text}\n".encode()
-    options = ReadOptions(format="csv")
-    found = _read(content, options)
+    read = DelimitedRead(format="csv")
+    found = _read(content, read)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("allpool.etl.readers.delimited.layout", lambda *_, **__: None)
-        closely = _read(content, options)
+        closely = _read(content, read)
     assert rows(found) == rows(closely)
     assert problems(found) == problems(closely)
     assert found.blank_rows == closely.blank_rows
@@ -199,23 +200,23 @@ def test_blocks_are_joined_without_a_seam(tmp_path: Path, monkeypatch: pytest.Mo
         line += 1 + sum(cell.count("\n") for cell in record)
         writer.writerow(record)
     monkeypatch.setattr(layout, "BLOCK", 4_096)
-    assert rows(_read(out.getvalue().encode(), ReadOptions(format="csv"))) == expected
+    assert rows(_read(out.getvalue().encode(), DelimitedRead(format="csv"))) == expected
 
 
 def test_polars_splits_a_large_quoted_file_right() -> None:
     record = '"x, ""y""","line\nline\nline",{}\n'
     content = "a,b,c\n" + "".join(record.format(number) for number in range(150_000))
-    found = _read(content.encode(), ReadOptions(format="csv"))
+    found = _read(content.encode(), DelimitedRead(format="csv"))
     assert found.frame.height == 150_000
     assert found.frame["c"].cast(pl.Int64).to_list() == list(range(150_000))
     assert found.frame[ROW].to_list() == list(range(2, 450_002, 3))
     assert found.frame["b"].unique().to_list() == ["line\nline\nline"]
 
 
-def _read(content: bytes, options: ReadOptions) -> SourceTable:
+def _read(content: bytes, read: DelimitedRead) -> SourceTable:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "f.csv").write_bytes(content)
-        (outcome,) = read_source(Path(folder), "*.csv", options)
+        (outcome,) = read_source(Path(folder), "*.csv", read)
     assert isinstance(outcome, SourceTable), outcome
     return outcome
 

@@ -10,24 +10,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from allpool.errors import MappingError
 from allpool.etl.readers import (
     ReadLimits,
-    ReadOptions,
     SourceFailure,
     SourceTable,
     file_hash,
     list_files,
     read_source,
 )
+from allpool.mappings.read import DelimitedRead
 
 Fail = Callable[..., SourceFailure]
-CSV = ReadOptions(format="csv")
+CSV = DelimitedRead(format="csv")
 
 
-def only(folder: Path, pattern: str, options: ReadOptions = CSV) -> SourceTable | SourceFailure:
-    (outcome,) = read_source(folder, pattern, options)
+def only(folder: Path, pattern: str, read: DelimitedRead = CSV) -> SourceTable | SourceFailure:
+    (outcome,) = read_source(folder, pattern, read)
     return outcome
 
 
@@ -129,7 +130,7 @@ def test_a_line_of_200_mb_is_refused_in_little_memory(tmp_path: Path, encoding: 
         for _ in range(200 * 2**20 // len(block)):
             file.write(block)
     tracemalloc.start()
-    found = only(tmp_path, "*.csv", ReadOptions(format="csv", encoding=encoding))
+    found = only(tmp_path, "*.csv", DelimitedRead(format="csv", encoding=encoding))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     (tmp_path / "long.csv").unlink()
@@ -224,8 +225,8 @@ def test_a_pattern_may_not_leave_the_folder(tmp_path: Path, pattern: str) -> Non
     ],
 )
 def test_options_are_valid_once_made(options: dict[str, object]) -> None:
-    with pytest.raises(MappingError):
-        ReadOptions(format="csv", **options)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError):
+        DelimitedRead(format="csv", **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

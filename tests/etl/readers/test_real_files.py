@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from allpool.etl.readers import ReadOptions, SourceTable, read_source
+from allpool.etl.readers import SourceTable, read_source
+from allpool.mappings.read import DelimitedRead
 
 REAL = {
     "AMLSG_1540.csv": 1540,
@@ -29,7 +30,7 @@ def test_published_patient_data(shared: Path, name: str) -> None:
 
 def test_redcap_exports(shared: Path) -> None:
     folder = shared / "sources" / "redcap-REDCapR"
-    outcomes = list(read_source(folder, "**/data.csv", ReadOptions(format="csv")))
+    outcomes = list(read_source(folder, "**/data.csv", DelimitedRead(format="csv")))
     tables = [found for found in outcomes if isinstance(found, SourceTable)]
     assert len(tables) >= 20
     empty = [found for found in outcomes if not isinstance(found, SourceTable)]
@@ -40,7 +41,7 @@ def test_redcap_exports(shared: Path) -> None:
 
 
 def one(folder: Path, name: str) -> SourceTable:
-    (found,) = read_source(folder, name, ReadOptions(format="csv"))
+    (found,) = read_source(folder, name, DelimitedRead(format="csv"))
     assert isinstance(found, SourceTable), found
     return found
 

@@ -16,7 +16,8 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allpool.etl.readers import ROW, ReadLimits, ReadOptions, SourceFailure, SourceTable, read_source
+from allpool.etl.readers import ROW, ReadLimits, SourceFailure, SourceTable, read_source
+from allpool.mappings.read import WorkbookRead
 
 Read = Callable[..., SourceTable]
 Fail = Callable[..., SourceFailure]
@@ -237,7 +238,7 @@ def test_a_flipped_byte_never_crashes_the_run(tmp_path: Path) -> None:
         damaged = bytearray(content)
         damaged[place] ^= 0xFF
         (tmp_path / "f.xlsx").write_bytes(damaged)
-        (found,) = read_source(tmp_path, "f.xlsx", ReadOptions(format="excel"))
+        (found,) = read_source(tmp_path, "f.xlsx", WorkbookRead(format="excel"))
         assert found.facts is not None
 
 
@@ -317,7 +318,7 @@ def test_what_xlsxwriter_writes_is_read_back(table: list[list[object]]) -> None:
                         formulas.append((row + 1, f"c{column}", "cell", "formula_cell", f"={value[1]}"))
                 if any(cells) or any(isinstance(value, tuple) for value in values):
                     expected.append((row + 1, *cells))
-        (found,) = read_source(Path(folder), "*.xlsx", ReadOptions(format="excel"))
+        (found,) = read_source(Path(folder), "*.xlsx", WorkbookRead(format="excel"))
     assert isinstance(found, SourceTable), found
     assert rows(found) == expected
     assert [entry for entry in findings(found) if entry[2] == "cell"] == formulas

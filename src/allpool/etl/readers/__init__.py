@@ -9,7 +9,6 @@ from allpool.etl.readers.source import (
     ROW,
     FileFacts,
     ReadLimits,
-    ReadOptions,
     SourceFailure,
     SourceTable,
 )
@@ -19,7 +18,6 @@ __all__ = [
     "ROW",
     "FileFacts",
     "ReadLimits",
-    "ReadOptions",
     "SourceFailure",
     "SourceTable",
     "file_hash",

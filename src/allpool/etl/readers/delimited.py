@@ -14,15 +14,16 @@ from allpool.etl.readers.encodings import Text
 from allpool.etl.readers.header import header_names
 from allpool.etl.readers.layout import Integers, Layout, layout
 from allpool.etl.readers.quoting import Record, records
-from allpool.etl.readers.source import Problem, ReadOptions, problem
+from allpool.etl.readers.source import Problem, problem
 from allpool.etl.readers.table import Cells
+from allpool.mappings.read import DelimitedRead
 
 BATCH = 50_000
 BROKEN_ROWS = 1_000
 """So many rows with broken quotes mean that the quote character is declared wrong."""
 
 
-def read_delimited(text: Text, options: ReadOptions) -> Cells:
+def read_delimited(text: Text, read: DelimitedRead) -> Cells:
     """Return the cells under the header of a delimited text.
 
     Row numbers are physical lines: the first line of a record, as an editor shows it. Lines above the header
@@ -33,15 +34,15 @@ def read_delimited(text: Text, options: ReadOptions) -> Cells:
     content = text.content
     if not content.strip():
         raise SourceError("the file is empty; expected a header row and records", rule="empty_file")
-    header = _header(content, options)
+    header = _header(content, read)
     names = header_names(header.fields or [], row=header.line)
     body = _Body(
         content=content,
         start=header.following,
         line=header.line + header.lines,
         width=len(names),
-        separator=options.field_separator,
-        quote=options.quote,
+        separator=read.field_separator,
+        quote=read.quote,
     )
     frame, rows = body.quickly() or body.closely()
     return Cells(
@@ -54,17 +55,17 @@ def read_delimited(text: Text, options: ReadOptions) -> Cells:
     )
 
 
-def _header(content: bytearray, options: ReadOptions) -> Record:
+def _header(content: bytearray, read: DelimitedRead) -> Record:
     start = 0
-    for _ in range(options.header_row - 1):
+    for _ in range(read.header_row - 1):
         start = content.find(b"\n", start) + 1
         if start == 0 or start == len(content):
             raise SourceError(
-                f"the file has fewer than {options.header_row} rows; set header_row to that of the names",
+                f"the file has fewer than {read.header_row} rows; set header_row to that of the names",
                 rule="no_header",
             )
-    separator, quote = options.field_separator, options.quote
-    header = next(records(content, start=start, line=options.header_row, separator=separator, quote=quote))
+    separator, quote = read.field_separator, read.quote
+    header = next(records(content, start=start, line=read.header_row, separator=separator, quote=quote))
     if header.fields is None:
         raise SourceError(
             "the quotes of the header row cannot be read; check quote in the mapping, or export again",

@@ -10,13 +10,14 @@ from allpool.errors import Place, SourceError
 from allpool.etl.readers.delimited import read_delimited
 from allpool.etl.readers.encodings import decode
 from allpool.etl.readers.files import Reading, list_files, opened
-from allpool.etl.readers.source import FileFacts, ReadLimits, ReadOptions, SourceFailure, SourceTable
+from allpool.etl.readers.source import FileFacts, ReadLimits, SourceFailure, SourceTable
 from allpool.etl.readers.table import Cells, source_table
 from allpool.etl.readers.workbook import read_workbook
+from allpool.mappings.read import Read, WorkbookRead
 
 
 def read_source(
-    folder: Path, pattern: str, options: ReadOptions, *, limits: ReadLimits | None = None
+    folder: Path, pattern: str, read: Read, *, limits: ReadLimits | None = None
 ) -> Iterator[SourceTable | SourceFailure]:
     """Yield the table of each file in `folder` that matches `pattern`, sorted by path, one at a time.
 
@@ -35,16 +36,14 @@ def read_source(
         )
         yield _failure(absent, path=pattern, facts=None)
     for path in paths:
-        yield _read_file(path, path.relative_to(folder).as_posix(), options, limits or ReadLimits())
+        yield _read_file(path, path.relative_to(folder).as_posix(), read, limits or ReadLimits())
 
 
-def _read_file(
-    path: Path, relative: str, options: ReadOptions, limits: ReadLimits
-) -> SourceTable | SourceFailure:
+def _read_file(path: Path, relative: str, read: Read, limits: ReadLimits) -> SourceTable | SourceFailure:
     try:
         with opened(path, file_bytes=limits.file_bytes) as file:
             reading = Reading(file)
-            found = _parsed(reading, options, limits)
+            found = _parsed(reading, read, limits)
             sha256 = reading.finish()
     except SourceError as error:
         return _failure(error, path=relative, facts=None)
@@ -66,14 +65,14 @@ class _Parsed:
     encoding: str | None
 
 
-def _parsed(reading: Reading, options: ReadOptions, limits: ReadLimits) -> _Parsed | SourceError:
+def _parsed(reading: Reading, read: Read, limits: ReadLimits) -> _Parsed | SourceError:
     """Return what the file says, or why it cannot be told; either way the file is hashed to its end."""
     try:
-        if options.format == "excel":
-            sheet, cells = read_workbook(b"".join(reading), options, limits)
+        if isinstance(read, WorkbookRead):
+            sheet, cells = read_workbook(b"".join(reading), read, limits)
             return _Parsed(cells=cells, sheet=sheet, encoding=None)
-        text = decode(iter(reading), declared=options.encoding, line_bytes=limits.line_bytes)
-        return _Parsed(cells=read_delimited(text, options), sheet=None, encoding=text.encoding)
+        text = decode(iter(reading), declared=read.encoding, line_bytes=limits.line_bytes)
+        return _Parsed(cells=read_delimited(text, read), sheet=None, encoding=text.encoding)
     except SourceError as error:
         return error
 

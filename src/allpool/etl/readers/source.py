@@ -1,15 +1,12 @@
-"""What a reader is told and what it yields: options, limits, file facts, table, problems, failure."""
+"""What a reader yields and refuses: limits, file facts, table, problems, failure."""
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import polars as pl
-
-from allpool.errors import MappingError
 
 ROW: Final = "_row"
 """The frame's column that says where a record stands, as a person counts in an editor or spreadsheet."""
@@ -28,53 +25,6 @@ is not in the frame; `cells` says how many it had, and `value` stays empty becau
 column may be a direct identifier. Scope `file`: a notice about the whole file."""
 
 Problem = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadOptions:
-    """How a mapping says that its files are to be read.
-
-    `missing` is carried for the mapping; no reader turns such a token into null. `decimal` likewise, except
-    that true numbers of a workbook are written with it, so that a frame has one decimal sign. `quote` may be
-    empty (no quoting). `sheet` is a name, or names of which the first that exists is read, or None for the
-    first worksheet.
-    """
-
-    format: Literal["csv", "tsv", "excel"]
-    encoding: str | None = None
-    separator: str | None = None
-    decimal: Literal[".", ","] = "."
-    quote: str = '"'
-    header_row: int = 1
-    sheet: str | tuple[str, ...] | None = None
-    missing: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.encoding is not None:
-            check_encoding(self.encoding)
-        if len(self.field_separator) != 1 or self.field_separator in "\r\n":
-            raise MappingError("separator must be one character, not a line break")
-        if len(self.quote) > 1 or self.quote in ("\r", "\n", self.field_separator):
-            raise MappingError("quote must be empty or one character other than the separator")
-        if self.header_row < 1:
-            raise MappingError("header_row counts from 1")
-
-    @property
-    def field_separator(self) -> str:
-        """The declared separator, else the format's own."""
-        return self.separator if self.separator is not None else "\t" if self.format == "tsv" else ","
-
-
-def check_encoding(name: str) -> None:
-    """Raise MappingError unless `name` is a text encoding that Python knows."""
-    try:
-        known = codecs.lookup(name)
-    except (LookupError, ValueError):
-        raise MappingError(
-            f"encoding {name!r} is unknown; write a name such as utf-8, gb18030, cp1250"
-        ) from None
-    if not getattr(known, "_is_text_encoding", True) or known.incrementaldecoder is None:
-        raise MappingError(f"encoding {name!r} is not a text encoding")
 
 
 @dataclass(frozen=True, kw_only=True)

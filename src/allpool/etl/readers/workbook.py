@@ -16,16 +16,17 @@ from python_calamine import CalamineSheet, CalamineWorkbook
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.archive import Archive, open_archive, sheet_parts, unreadable
 from allpool.etl.readers.header import header_names
-from allpool.etl.readers.source import ReadLimits, ReadOptions
+from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.special_cells import special_cells, survey
 from allpool.etl.readers.table import CellFinding, Cells
+from allpool.mappings.read import WorkbookRead
 
 BATCH = 20_000
 EXACT_INTEGER: Final = 2**53
 """Beyond it a workbook's number, an IEEE 754 double, no longer tells one integer from the next."""
 
 
-def read_workbook(content: bytes, options: ReadOptions, limits: ReadLimits) -> tuple[str, Cells]:
+def read_workbook(content: bytes, read: WorkbookRead, limits: ReadLimits) -> tuple[str, Cells]:
     """Return the sheet that was read, and the cells under its header.
 
     Integers are written without decimals (1234.0 is `1234`), other numbers by their shortest exact text and
@@ -37,7 +38,7 @@ def read_workbook(content: bytes, options: ReadOptions, limits: ReadLimits) -> t
     """
     archive = open_archive(content, limits)
     parts = sheet_parts(archive)
-    name = _chosen(list(parts), options)
+    name = _chosen(list(parts), read)
     seen = survey(archive.stream(parts[name]))
     if seen.rows * seen.columns > limits.sheet_cells:
         raise SourceError(
@@ -48,7 +49,7 @@ def read_workbook(content: bytes, options: ReadOptions, limits: ReadLimits) -> t
         )
     try:
         with _calamine(content) as workbook:
-            cells = _cells(workbook.get_sheet_by_name(name), options)
+            cells = _cells(workbook.get_sheet_by_name(name), read)
     except SourceError as error:
         raise _in_sheet(error, name) from None
     if seen.is_special:
@@ -56,8 +57,8 @@ def read_workbook(content: bytes, options: ReadOptions, limits: ReadLimits) -> t
     return name, cells
 
 
-def _chosen(names: list[str], options: ReadOptions) -> str:
-    wanted = (options.sheet,) if isinstance(options.sheet, str) else options.sheet
+def _chosen(names: list[str], read: WorkbookRead) -> str:
+    wanted = read.sheet
     if not names:
         unreadable("it has no worksheet")
     if wanted is None:
@@ -87,15 +88,15 @@ def _calamine(content: bytes) -> Iterator[CalamineWorkbook]:
         unreadable(f"its content is damaged ({type(error).__name__})")
 
 
-def _cells(sheet: CalamineSheet, options: ReadOptions) -> Cells:
+def _cells(sheet: CalamineSheet, read: WorkbookRead) -> Cells:
     if sheet.start is None:
         raise SourceError("the sheet is empty; expected a header row and records", rule="empty_file")
-    as_text = _writer(options.decimal)
+    as_text = _writer(read.decimal)
     lines = sheet.iter_rows()
-    header = next(islice(lines, options.header_row - 1, None), None)
+    header = next(islice(lines, read.header_row - 1, None), None)
     if header is None:
         raise SourceError(
-            f"the sheet has fewer than {options.header_row} rows; set header_row to the row of column names",
+            f"the sheet has fewer than {read.header_row} rows; set header_row to the row of column names",
             rule="no_header",
         )
     names = [as_text(cell) for cell in header]
@@ -106,12 +107,12 @@ def _cells(sheet: CalamineSheet, options: ReadOptions) -> Cells:
         texts = {key: [as_text(cell) for cell in column] for key, column in zip(schema, columns, strict=True)}
         frames.append(pl.DataFrame(texts, schema=schema))
     frame = pl.concat(frames)
-    first = options.header_row + 1
+    first = read.header_row + 1
     return Cells(
-        names=header_names(names, row=options.header_row),
+        names=header_names(names, row=read.header_row),
         frame=frame,
         rows=np.arange(first, first + frame.height, dtype=np.int64),
-        header_row=options.header_row,
+        header_row=read.header_row,
         first_position=sheet.start[1] + 1,
     )
 
