@@ -72,6 +72,13 @@ class ColumnProfile:
     unit: str | None = None
     """Unit as the header or the cells write it, such as `x10^9/L`."""
     identifier: Suspicion | None = None
+    quasi_identifier: str | None = None
+    """Why the column identifies a person together with others (a date of birth), though not alone."""
+    is_order_open: bool = False
+    """Two of `dates` read the cells as different days (d/m against m/d) and no cell decides: ask."""
+    is_approximate: bool = False
+    """The column has more texts than are kept: `distinct` is an estimate, and `values` may lack some cells;
+    `shapes` and `dates` are of a sample of its texts."""
 
     @property
     def missing_share(self) -> float:
@@ -88,3 +95,13 @@ class TableProfile:
     rows: int
     columns: tuple[ColumnProfile, ...]
     minimum_frequency: int
+    format: str = "csv"
+    """As `read` of a mapping calls it: csv, tsv, excel, ..."""
+    encoding: str | None = None
+    """Of a text file, found out: utf-8, utf-16, gb18030, big5, cp1250, iso-8859-2."""
+    separator: str | None = None
+    """Of a text file, found out."""
+    decimal: Literal[".", ","] = "."
+    """The decimal sign that most numbers with a fraction have."""
+    header_row: int = 1
+    """Row of the column names, from 1."""
