@@ -33,10 +33,12 @@ from allpool.models.clinical import (
 )
 from allpool.models.operations import (
     CellAccount,
+    CodeRelation,
     EtlRun,
     Feed,
     FeedRun,
     MappingRule,
+    NotCollected,
     PublishedEstimate,
     QualityResult,
     Quarantine,
@@ -61,6 +63,7 @@ __all__ = [
     "Base",
     "CellAccount",
     "Child",
+    "CodeRelation",
     "Condition",
     "Consent",
     "EtlRun",
@@ -69,6 +72,7 @@ __all__ = [
     "Lineage",
     "MappingRule",
     "MedicationAdministration",
+    "NotCollected",
     "Observation",
     "ObservationComponent",
     "Organization",

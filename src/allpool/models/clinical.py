@@ -98,6 +98,9 @@ class Observation(Resource, Base):
         beside={"dataAbsentReason.coding[0].system": systems.DATA_ABSENT_REASON},
         instead=Instead("value", "extension(stated-absent-reason).valueCode"),
     )
+    data_absent_reason_delivered: Mapped[str | None] = element(
+        "dataAbsentReason.text", instead=Instead("value", "extension(stated-absent-text).valueString")
+    )
     interpretation = coding("interpretation[0].coding[0]", text="interpretation[0].text")
 
 

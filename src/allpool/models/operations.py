@@ -116,6 +116,52 @@ class MappingRule(Base):
     """Column of the table (or component element) -> list of source columns."""
 
 
+class CodeRelation(Base):
+    """A text that a feed's mapping brings to a code that does not mean the same, or to none.
+
+    Of the mapping as it was last published. A row whose `<column>_delivered` is this text, and whose code is
+    this code, was reached by this relation: counts per centre come from the rows.
+    """
+
+    __tablename__ = "code_relation"
+
+    feed: Mapped[str] = mapped_column(String, primary_key=True)
+    rule: Mapped[str] = mapped_column(String, primary_key=True)
+    """Id in `mapping_rule`."""
+    target: Mapped[str] = mapped_column(String, primary_key=True)
+    """Column of the table (or component element), as in `mapping_rule.columns`."""
+    text: Mapped[str] = mapped_column(String, primary_key=True)
+    """As the mapping writes it; case and repeated blanks do not matter."""
+    table_name: Mapped[str] = mapped_column(String)
+    record: Mapped[str] = mapped_column(String)
+    data_element: Mapped[str | None] = mapped_column(String)
+    """Of the rows that the rule makes."""
+    source_column: Mapped[str] = mapped_column(String)
+    """Column of the file, or the first of the names that it may have."""
+    code: Mapped[str | None] = mapped_column(String)
+    """Empty where the text is `unmatched`."""
+    equivalence: Mapped[str] = mapped_column(String)
+    """`wider`, `narrower` or `unmatched`: the code's meaning beside the text's (FHIR R4
+    ConceptMapEquivalence)."""
+    comment: Mapped[str | None] = mapped_column(Text)
+
+
+class NotCollected(Base):
+    """A data element that a feed's mapping declares never to be sent: its absence says nothing of patients."""
+
+    __tablename__ = "not_collected"
+
+    feed: Mapped[str] = mapped_column(String, primary_key=True)
+    element: Mapped[str] = mapped_column(String, primary_key=True)
+    """Data element of the dictionary."""
+    record: Mapped[str] = mapped_column(String)
+    """Record that it would stand in."""
+    target: Mapped[str | None] = mapped_column(String)
+    """Column (or component element) that it would fill; empty where the whole record is not collected."""
+    line: Mapped[int | None] = mapped_column(Integer)
+    """Line of the mapping that says so."""
+
+
 class Quarantine(Base):
     """What did not load, where it stands, why, and what it said. Values live here and nowhere else."""
 

@@ -269,6 +269,7 @@ ROWS: dict[str, list[Row]] = {
             "data_element": "mrd_value",
             "subject_id": Q,
             "data_absent_reason": "not-performed",
+            "data_absent_reason_delivered": "未做",
             **after("effective", 77.0, "first-dose"),
         },
         {
@@ -277,6 +278,7 @@ ROWS: dict[str, list[Row]] = {
             "data_element": "mrd_value",
             "subject_id": Q,
             "data_absent_reason": "unknown",
+            "data_absent_reason_delivered": "UNK",
             "value_quantity_delivered": "n. e.",
         },
     ],

@@ -244,6 +244,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "source_file", name=op.f("pk_cell_account")),
     )
     op.create_table(
+        "code_relation",
+        sa.Column("feed", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("target", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("table_name", sa.String(), nullable=False),
+        sa.Column("record", sa.String(), nullable=False),
+        sa.Column("data_element", sa.String(), nullable=True),
+        sa.Column("source_column", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=True),
+        sa.Column("equivalence", sa.String(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("feed", "rule", "target", "text", name=op.f("pk_code_relation")),
+    )
+    op.create_table(
         "condition",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("data_element", sa.String(), nullable=False),
@@ -433,6 +448,15 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "not_collected",
+        sa.Column("feed", sa.String(), nullable=False),
+        sa.Column("element", sa.String(), nullable=False),
+        sa.Column("record", sa.String(), nullable=False),
+        sa.Column("target", sa.String(), nullable=True),
+        sa.Column("line", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("feed", "element", name=op.f("pk_not_collected")),
+    )
+    op.create_table(
         "observation",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
@@ -444,6 +468,7 @@ def upgrade() -> None:
         sa.Column("value_boolean", sa.Boolean(), nullable=True),
         sa.Column("value_integer", sa.Integer(), nullable=True),
         sa.Column("data_absent_reason", sa.String(), nullable=True),
+        sa.Column("data_absent_reason_delivered", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("code_system", sa.String(), nullable=True),
         sa.Column("subject_id", sa.String(), nullable=False),
@@ -1041,6 +1066,7 @@ def upgrade() -> None:
         sa.Column("value_boolean", sa.Boolean(), nullable=True),
         sa.Column("value_integer", sa.Integer(), nullable=True),
         sa.Column("data_absent_reason", sa.String(), nullable=True),
+        sa.Column("data_absent_reason_delivered", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("code_system", sa.String(), nullable=True),
         sa.Column("subject_id", sa.String(), nullable=True),
@@ -1375,6 +1401,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_observation_feed"), table_name="observation")
     op.drop_index(op.f("ix_observation_data_element"), table_name="observation")
     op.drop_table("observation")
+    op.drop_table("not_collected")
     op.drop_index(op.f("ix_medication_administration_subject_id"), table_name="medication_administration")
     op.drop_index(op.f("ix_medication_administration_feed"), table_name="medication_administration")
     op.drop_table("medication_administration")
@@ -1387,6 +1414,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_condition_subject_id"), table_name="condition")
     op.drop_index(op.f("ix_condition_feed"), table_name="condition")
     op.drop_table("condition")
+    op.drop_table("code_relation")
     op.drop_table("cell_account")
     op.drop_table("analysis_subject")
     op.drop_index(op.f("ix_analysis_result_plan"), table_name="analysis_result")
