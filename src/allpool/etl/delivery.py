@@ -62,7 +62,7 @@ def read_delivery(folder: Path, feed: FeedSection, mapping: CompiledMapping) -> 
     """Read every source of `mapping` in `folder`; what cannot be read is a failure and the rest goes on."""
     delivery = Delivery()
     for plan in mapping.sources:
-        for found in read_source(folder, plan.file, plan.read):
+        for found in read_source(folder, plan.file, plan.read, name=plan.name):
             if isinstance(found, SourceTable):
                 delivery.files.append(_read_file(feed, plan, found))
             elif plan.required or found.rule not in ("missing_file", "missing_sheet"):
@@ -73,13 +73,16 @@ def read_delivery(folder: Path, feed: FeedSection, mapping: CompiledMapping) -> 
 def fingerprint(
     folder: Path, feed: FeedSection, mapping: CompiledMapping, *, settings: Mapping[str, str]
 ) -> str | None:
-    """Return a hash of all that decides what the feed becomes, or None where its files cannot be listed.
+    """Return a hash of all that decides what the feed becomes, or None where that takes reading it:
+    its files cannot be listed, or a source is no file.
 
     Files by path and content, the mapping with its dictionary, the feed's own words, and `settings` (code
     version, key, mark of synthetic data). Equal fingerprints mean that there is nothing to do.
     """
     digest = sha256(f"{feed!r}|{mapping.hash}|{sorted(settings.items())!r}".encode())
     for plan in mapping.sources:
+        if plan.file is None:
+            return None
         try:
             for path in list_files(folder, plan.file):
                 digest.update(f"{plan.name}|{path.relative_to(folder).as_posix()}|{file_hash(path)}".encode())

@@ -69,7 +69,7 @@ def _read(delivery: Delivery) -> set[str]:
 
 def _unread(path: str, mapping: CompiledMapping) -> Mapping[str, Any]:
     """Return the finding that no source reads a file."""
-    patterns = ", ".join(dict.fromkeys(plan.file for plan in mapping.sources))
+    patterns = ", ".join(dict.fromkeys(plan.file for plan in mapping.sources if plan.file))
     expected = f"a file that the mapping reads ({patterns}); correct its name, or `file` in the mapping"
     blank = dict.fromkeys(COLUMNS)
     del blank["value"]

@@ -15,6 +15,7 @@ from allpool.mappings.fields import check_pattern, compile_field
 from allpool.mappings.functions import FUNCTIONS
 from allpool.mappings.plan import CompiledMapping, FieldPlan, RulePlan, SourcePlan
 from allpool.mappings.positions import Document, Location, read_yaml
+from allpool.mappings.read import Read, SqlRead
 from allpool.mappings.records import RecordType, load_records
 from allpool.mappings.schema import Binding, Computed, Condition, MappingFile, Record, Source, UnitColumn
 from allpool.mappings.terminology import Terminology, load_terminology
@@ -56,10 +57,11 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
         ZoneInfo(content.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         document.fail(f"there is no time zone '{content.timezone}' (IANA name)", ("timezone",))
-    digest = sha256(path.read_bytes() + words.hash.encode()).hexdigest()
     sources = tuple(
         _source(document, content, name, source, words) for name, source in content.sources.items()
     )
+    queries = "".join(plan.read.query or "" for plan in sources if isinstance(plan.read, SqlRead))
+    digest = sha256(path.read_bytes() + words.hash.encode() + queries.encode()).hexdigest()
     return CompiledMapping(
         name=content.mapping,
         version=content.version,
@@ -92,7 +94,7 @@ def _source(
     plan = SourcePlan(
         name=name,
         file=source.file,
-        read=source.read,
+        read=_read_form(document, source.read, (*at, "read")),
         required=source.required,
         patient=source.patient,
         missing=frozenset(source.missing),
@@ -110,6 +112,17 @@ def _source(
         if column in used:
             document.fail(f"column '{column}' is both read and ignored", (*at, "ignore", column))
     return plan
+
+
+def _read_form(document: Document, read: Read, at: Location) -> Read:
+    """Return how a source is read, with the query that a file beside the mapping holds."""
+    if not isinstance(read, SqlRead) or read.query_file is None:
+        return read
+    try:
+        query = (document.path.parent / read.query_file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        document.fail(f"there is no UTF-8 file {read.query_file} beside the mapping", (*at, "query_file"))
+    return read.model_copy(update={"query": query, "query_file": None})
 
 
 def _lent(content: MappingFile, name: str) -> tuple[str, ...]:

@@ -85,10 +85,11 @@ class RulePlan:
 
 @dataclass(frozen=True)
 class SourcePlan:
-    """One file pattern and its rules."""
+    """One source and its rules."""
 
     name: str
-    file: str
+    file: str | None
+    """None where the source is no file."""
     read: Read
     required: bool
     patient: PatientKey

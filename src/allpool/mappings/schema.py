@@ -176,8 +176,8 @@ class Join(Frozen):
 class Source(Frozen):
     """One file pattern (and sheet) and the records in it."""
 
-    file: str
-    """Glob within the feed's folder."""
+    file: str | None = None
+    """Glob within the feed's folder; None where `read` asks a service (a database) instead."""
     read: Read
     required: bool = True
     patient: PatientKey
@@ -195,6 +195,14 @@ class Source(Frozen):
         if isinstance(value, dict) and isinstance(value.get("ignore"), list):
             return {**value, "ignore": dict.fromkeys(value["ignore"], "ignored by name")}
         return value
+
+    @model_validator(mode="after")
+    def _file_where_read(self) -> Source:
+        if self.read.reads_files and self.file is None:
+            raise ValueError(f"`file` is missing; format {self.read.format} reads files, name them")
+        if not self.read.reads_files and self.file is not None:
+            raise ValueError("`file` has no meaning here: `read` asks a service; leave it out")
+        return self
 
 
 class MappingFile(Frozen):

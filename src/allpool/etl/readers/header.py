@@ -17,7 +17,7 @@ RESERVED: Final = frozenset(
 """Names that the reader and the transform give to columns of their own."""
 
 
-def header_names(cells: Sequence[str], *, row: int) -> tuple[str | None, ...]:
+def header_names(cells: Sequence[str], *, row: int | None) -> tuple[str | None, ...]:
     """Return the name in each header cell, stripped and on one line; None where the cell is blank.
 
     Raises SourceError: `no_header` (nothing but blanks), `duplicate_header`, `reserved_header`.
@@ -45,7 +45,7 @@ def placeholder(position: int) -> str:
     return f"column_{position}"
 
 
-def refuse_duplicates(names: Sequence[str | None], *, row: int) -> None:
+def refuse_duplicates(names: Sequence[str | None], *, row: int | None) -> None:
     """Raise SourceError `duplicate_header` if two columns have one name; the message tells where they are."""
     positions: dict[str, list[int]] = {}
     for position, name in enumerate(names, start=1):

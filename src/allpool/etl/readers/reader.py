@@ -1,4 +1,4 @@
-"""One source of a feed: every file that its pattern matches, as a table of text or a failure."""
+"""One source of a feed: every file that its pattern matches, or what a service answers, as text."""
 
 from __future__ import annotations
 
@@ -10,21 +10,33 @@ from allpool.errors import Place, SourceError
 from allpool.etl.readers.delimited import read_delimited
 from allpool.etl.readers.encodings import decode
 from allpool.etl.readers.files import Reading, list_files, opened
+from allpool.etl.readers.service import answer
 from allpool.etl.readers.source import FileFacts, ReadLimits, SourceFailure, SourceTable
 from allpool.etl.readers.table import Cells, source_table
 from allpool.etl.readers.workbook import read_workbook
-from allpool.mappings.read import Read, WorkbookRead
+from allpool.mappings.read import DelimitedRead, Read, SqlRead, WorkbookRead
 
 
 def read_source(
-    folder: Path, pattern: str, read: Read, *, limits: ReadLimits | None = None
+    folder: Path,
+    pattern: str | None,
+    read: Read,
+    *,
+    name: str = "source",
+    limits: ReadLimits | None = None,
 ) -> Iterator[SourceTable | SourceFailure]:
     """Yield the table of each file in `folder` that matches `pattern`, sorted by path, one at a time.
 
     A file that cannot be read yields a SourceFailure, and the next goes on; so does a pattern that matches
     nothing (`missing_file`). Content is read once: the hash is of the very bytes that were parsed. Raises
     MappingError if the pattern leaves the folder.
+
+    Without a pattern the source is no file: `read` asks a service, and its answer is one table, called
+    `<format>:<name>` where others have their path.
     """
+    if pattern is None:
+        yield _ask(f"{read.format}:{name}", read, folder, limits or ReadLimits())
+        return
     try:
         paths = list_files(folder, pattern)
     except SourceError as error:
@@ -37,6 +49,15 @@ def read_source(
         yield _failure(absent, path=pattern, facts=None)
     for path in paths:
         yield _read_file(path, path.relative_to(folder).as_posix(), read, limits or ReadLimits())
+
+
+def _ask(path: str, read: Read, folder: Path, limits: ReadLimits) -> SourceTable | SourceFailure:
+    try:
+        cells, sha256, size = answer(read, folder, limits)
+        facts = FileFacts(path=path, sheet=None, sha256=sha256, encoding=None, bytes=size)
+        return source_table(cells, facts, limits)
+    except SourceError as error:
+        return _failure(error, path=path, facts=None)
 
 
 def _read_file(path: Path, relative: str, read: Read, limits: ReadLimits) -> SourceTable | SourceFailure:
@@ -61,20 +82,29 @@ def _read_file(path: Path, relative: str, read: Read, limits: ReadLimits) -> Sou
 @dataclass(frozen=True)
 class _Parsed:
     cells: Cells
-    sheet: str | None
-    encoding: str | None
+    sheet: str | None = None
+    encoding: str | None = None
 
 
 def _parsed(reading: Reading, read: Read, limits: ReadLimits) -> _Parsed | SourceError:
     """Return what the file says, or why it cannot be told; either way the file is hashed to its end."""
     try:
-        if isinstance(read, WorkbookRead):
-            sheet, cells = read_workbook(b"".join(reading), read, limits)
-            return _Parsed(cells=cells, sheet=sheet, encoding=None)
-        text = decode(iter(reading), declared=read.encoding, line_bytes=limits.line_bytes)
-        return _Parsed(cells=read_delimited(text, read), sheet=None, encoding=text.encoding)
+        return _content(reading, read, limits)
     except SourceError as error:
         return error
+
+
+def _content(reading: Reading, read: Read, limits: ReadLimits) -> _Parsed:
+    """Return what the reader of a format makes of a file's bytes."""
+    match read:
+        case DelimitedRead():
+            text = decode(iter(reading), declared=read.encoding, line_bytes=limits.line_bytes)
+            return _Parsed(cells=read_delimited(text, read), encoding=text.encoding)
+        case WorkbookRead():
+            sheet, cells = read_workbook(b"".join(reading), read, limits)
+            return _Parsed(cells=cells, sheet=sheet)
+        case SqlRead():
+            raise SourceError("a database is no file; leave `file` out", rule="unreadable_file")
 
 
 def _failure(error: SourceError, *, path: str, facts: FileFacts | None) -> SourceFailure:

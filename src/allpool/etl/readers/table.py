@@ -43,7 +43,8 @@ class Cells:
     names: tuple[str | None, ...]
     frame: pl.DataFrame
     rows: Integers
-    header_row: int
+    header_row: int | None
+    """None where names and records do not stand in one sheet of rows."""
     problems: tuple[Problem, ...] = ()
     findings: tuple[CellFinding, ...] = ()
     blank_rows: int = 0

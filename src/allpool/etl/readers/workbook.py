@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,11 +19,10 @@ from allpool.etl.readers.header import header_names
 from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.special_cells import special_cells, survey
 from allpool.etl.readers.table import CellFinding, Cells
+from allpool.etl.readers.texts import duration_text, number_text, one_line_ends
 from allpool.mappings.read import WorkbookRead
 
 BATCH = 20_000
-EXACT_INTEGER: Final = 2**53
-"""Beyond it a workbook's number, an IEEE 754 double, no longer tells one integer from the next."""
 
 
 def read_workbook(content: bytes, read: WorkbookRead, limits: ReadLimits) -> tuple[str, Cells]:
@@ -53,7 +52,7 @@ def read_workbook(content: bytes, read: WorkbookRead, limits: ReadLimits) -> tup
     except SourceError as error:
         raise _in_sheet(error, name) from None
     if seen.is_special:
-        cells = _with_findings(cells, archive, parts[name], sheet=name)
+        cells = _with_findings(cells, archive, parts[name], sheet=name, header_row=read.header_row)
     return name, cells
 
 
@@ -120,20 +119,15 @@ def _cells(sheet: CalamineSheet, read: WorkbookRead) -> Cells:
 def _writer(decimal: str) -> Callable[[Any], str]:
     """Return the function from a cell's value to its text."""
 
-    def number(value: float) -> str:
-        if value.is_integer() and abs(value) < EXACT_INTEGER:
-            return str(int(value))
-        return repr(value).replace(".", decimal)
-
     writers: dict[type, Callable[[Any], str]] = {
-        str: lambda value: value.replace("\r\n", "\n").replace("\r", "\n"),
-        float: number,
+        str: one_line_ends,
+        float: lambda value: number_text(value, decimal),
         int: str,
         bool: lambda value: "TRUE" if value else "FALSE",
         date: date.isoformat,
         datetime: _date_time,
         time: time.isoformat,
-        timedelta: _duration,
+        timedelta: duration_text,
     }
     return lambda value: writers[type(value)](value)
 
@@ -142,17 +136,9 @@ def _date_time(value: datetime) -> str:
     return value.date().isoformat() if value.time() == time() else value.isoformat()
 
 
-def _duration(value: timedelta) -> str:
-    sign = "-" if value < timedelta() else ""
-    seconds = abs(value) // timedelta(seconds=1)
-    rest = abs(value) % timedelta(seconds=1)
-    fraction = f".{rest.microseconds:06d}" if rest else ""
-    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
-
-
-def _with_findings(cells: Cells, archive: Archive, part: str, *, sheet: str) -> Cells:
+def _with_findings(cells: Cells, archive: Archive, part: str, *, sheet: str, header_row: int) -> Cells:
     formulas, errors, areas = special_cells(archive.stream(part))
-    last_row = cells.header_row + cells.frame.height
+    last_row = header_row + cells.frame.height
     last_column = cells.first_position + len(cells.names) - 1
     for area in areas:
         for place in area.cells(rows=last_row, columns=last_column):
@@ -162,12 +148,12 @@ def _with_findings(cells: Cells, archive: Archive, part: str, *, sheet: str) -> 
     found.sort()
     findings = []
     for (row, column), rule, text in found:
-        if row == cells.header_row:
+        if row == header_row:
             raise _special_header(row, column, rule=rule, sheet=sheet)
         index = column - cells.first_position
-        if row > cells.header_row and row <= last_row and 0 <= index < len(cells.names):
+        if row > header_row and row <= last_row and 0 <= index < len(cells.names):
             findings.append(CellFinding(row=row, index=index, rule=rule, expected=EXPECTED[rule], value=text))
-    return _nulled(cells, findings)
+    return _nulled(cells, findings, header_row=header_row)
 
 
 EXPECTED = {
@@ -184,9 +170,9 @@ def _special_header(row: int, column: int, *, rule: str, sheet: str) -> SourceEr
     )
 
 
-def _nulled(cells: Cells, findings: list[CellFinding]) -> Cells:
+def _nulled(cells: Cells, findings: list[CellFinding], *, header_row: int) -> Cells:
     columns = dict(enumerate(cells.frame.get_columns()))
-    first = cells.header_row + 1
+    first = header_row + 1
     by_index: dict[int, list[int]] = {}
     for finding in findings:
         by_index.setdefault(finding.index, []).append(finding.row - first)
@@ -196,7 +182,7 @@ def _nulled(cells: Cells, findings: list[CellFinding]) -> Cells:
         names=cells.names,
         frame=pl.DataFrame(list(columns.values())),
         rows=cells.rows,
-        header_row=cells.header_row,
+        header_row=header_row,
         findings=tuple(findings),
         first_position=cells.first_position,
     )
