@@ -50,6 +50,44 @@ class Range(Frozen):
         return self
 
 
+class Span(Frozen):
+    """Bounds in the canonical unit, both included."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def holds(self, value: float) -> bool:
+        """Return whether `value` lies within the bounds."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+class Usual(Frozen):
+    """What the positive values of a whole column look like in a leukaemia cohort, whatever its time and centre.
+
+    It is wide: it is there to find a column in the wrong unit, not an unusual cohort.
+    """
+
+    median: Span | None = None
+    upper: Span | None = None
+    """Where the upper end (the ninth decile) lies."""
+    not_below: str | None = None
+    """Quantity of the same record that the values, in the middle, do not lie below."""
+    source: str
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Usual:
+        if self.median is None and self.upper is None and self.not_below is None:
+            raise ValueError("`usual` says where median or upper lies, or what the values are not below")
+        return self
+
+
+class MolarMass(Frozen):
+    """Molar mass in g/mol, where mass and amount of substance meet for this analyte."""
+
+    value: float = Field(gt=0)
+    source: str
+
+
 class DataElement(Frozen):
     """One common data element."""
 
@@ -66,7 +104,10 @@ class DataElement(Frozen):
     """Accepted unit -> factor to the canonical one; per analyte, since mass and molar meet only there."""
     units_source: str | None = None
     """Where a factor that is not a mere power of ten comes from."""
+    molar_mass: MolarMass | None = None
     range: Range | None = None
+    usual: Usual | None = None
+    """What a column of it looks like as a whole; without it a wrong unit is not found."""
     codes: str | None = None
     """The code table that the value is coded by (`terminology/<codes>.yaml`)."""
     record: str
