@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import polars as pl
@@ -25,6 +25,10 @@ is not in the frame; `cells` says how many it had, and `value` stays empty becau
 column may be a direct identifier. Scope `file`: a notice about the whole file."""
 
 Problem = Mapping[str, Any]
+Decimal = Literal[".", ","]
+
+PASSED_SCHEMA: Final[Mapping[str, Any]] = {"row": pl.Int64, "column": pl.String, "rule": pl.String}
+"""Cells that a named rule of the reader passes over: null in the frame, and counted as ignored by that rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +77,10 @@ class SourceTable:
     """By PROBLEM_SCHEMA, ordered by row."""
     blank_rows: int
     """Rows left out because they hold no value at all."""
+    passed_over: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(PASSED_SCHEMA)))
+    """By PASSED_SCHEMA."""
+    decimals: Mapping[str, Decimal] = field(default_factory=dict)
+    """Columns whose numbers have a decimal sign of their own, whatever the mapping says of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)

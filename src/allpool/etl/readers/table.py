@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -10,6 +11,7 @@ from allpool.etl.readers.header import placeholder, refuse_duplicates
 from allpool.etl.readers.layout import Integers
 from allpool.etl.readers.source import (
     ROW,
+    Decimal,
     FileFacts,
     Problem,
     ReadLimits,
@@ -18,6 +20,7 @@ from allpool.etl.readers.source import (
     problem_frame,
 )
 
+PASSED_CELLS = {"row": pl.Int64, "index": pl.Int64, "rule": pl.String}
 SHOWN_CHARACTERS = 200
 """Of a cell that is too long, what its problem keeps."""
 
@@ -50,6 +53,10 @@ class Cells:
     blank_rows: int = 0
     first_position: int = 1
     """Where the first column stands in the file or sheet, from 1."""
+    passed_over: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PASSED_CELLS))
+    """Row, index among the columns and rule of cells that are null in `frame` because a rule passes them."""
+    decimals: Mapping[int, Decimal] = field(default_factory=dict)
+    """Index of a column -> decimal sign of its numbers, where it has one of its own."""
 
 
 def source_table(cells: Cells, facts: FileFacts, limits: ReadLimits) -> SourceTable:
@@ -68,7 +75,8 @@ def source_table(cells: Cells, facts: FileFacts, limits: ReadLimits) -> SourceTa
     )
     findings = (*cells.findings, *long)
 
-    found_rows = pl.Series(sorted({finding.row for finding in findings}), dtype=pl.Int64)
+    told = {*(finding.row for finding in findings), *cells.passed_over["row"].unique().to_list()}
+    found_rows = pl.Series(sorted(told), dtype=pl.Int64)
     blank = pl.all_horizontal(pl.col(indices).is_null()) & ~pl.col(ROW).is_in(found_rows.implode())
     full = frame.filter(~blank)
 
@@ -89,7 +97,15 @@ def source_table(cells: Cells, facts: FileFacts, limits: ReadLimits) -> SourceTa
         frame=full.select(*(pl.col(index).alias(name) for index, name in names.items()), ROW),
         problems=problem_frame(problems),
         blank_rows=cells.blank_rows + frame.height - full.height,
+        passed_over=_passed_over(cells, names),
+        decimals={names[str(index)]: sign for index, sign in cells.decimals.items() if str(index) in names},
     )
+
+
+def _passed_over(cells: Cells, names: dict[str, str]) -> pl.DataFrame:
+    """Return the cells passed over, by the names of their columns."""
+    named = pl.col("index").cast(pl.String).replace_strict(names, default=None, return_dtype=pl.String)
+    return cells.passed_over.select("row", named.alias("column"), "rule").drop_nulls("column")
 
 
 def _without_long_cells(
