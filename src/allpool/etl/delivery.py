@@ -32,6 +32,8 @@ class ReadFile:
     facts: FileFacts
     problems: pl.DataFrame
     blank_rows: int
+    passed_over: pl.DataFrame
+    """Cells that a named rule of the reader passes over: row, column, rule."""
 
     @property
     def blank_cells(self) -> int:
@@ -84,7 +86,7 @@ def fingerprint(
         if plan.file is None:
             return None
         try:
-            for path in list_files(folder, plan.file):
+            for path in (path for pattern in (plan.file, *plan.read.beside) for path in list_files(folder, pattern)):
                 digest.update(f"{plan.name}|{path.relative_to(folder).as_posix()}|{file_hash(path)}".encode())
         except SourceError:
             return None
@@ -124,5 +126,6 @@ def _read_file(feed: FeedSection, plan: SourcePlan, table: SourceTable) -> ReadF
         sheet=table.facts.sheet,
         columns=table.columns,
         frame=table.frame,
+        decimals=table.decimals,
     )
-    return ReadFile(frame, table.facts, table.problems, table.blank_rows)
+    return ReadFile(frame, table.facts, table.problems, table.blank_rows, table.passed_over)

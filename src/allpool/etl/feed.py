@@ -20,6 +20,7 @@ from allpool.etl import operations, quarantine
 from allpool.etl.audit import Audited, audit, withdraw
 from allpool.etl.clock import Clock, Watch
 from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
+from allpool.etl.mapping_entries import record_mapping
 from allpool.etl.publish import Counts, Published, publish
 from allpool.etl.staging import stage
 from allpool.etl.transform.ledger import Account, Verdict
@@ -149,6 +150,7 @@ def map_feed(night: Night, changed: Changed) -> Mapped:
         harmonised = transform(frames, mapping, scene, known_patients=known)
         for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
             ledger.found_by_reader(file.problems)
+            ledger.passed_over_by_reader(file.passed_over)
     return Mapped(feed, mapping, delivery, harmonised, changed.fingerprint, clock)
 
 
@@ -239,7 +241,7 @@ def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connect
         accounts = _settle(delivery, staged.harmonised, published)
         recorded = quarantine.record(connection, found, feed=feed.id, run=night.run, unread=unread)
         operations.record_source_files(connection, source_files(delivery, feed.id), run=night.run)
-        operations.record_mapping_rules(connection, _rules(feed, staged.mapping))
+        record_mapping(connection, feed, staged.mapping)
         operations.record_quality(connection, _quality(audited))
         _record_cells(connection, night, feed, accounts)
         if staged.fingerprint is not None and not delivery.failures:
@@ -306,23 +308,6 @@ def _record_cells(
             for account in accounts.values()
         ],
     )
-
-
-def _rules(feed: FeedSection, mapping: CompiledMapping) -> list[operations.MappingRuleEntry]:
-    return [
-        operations.MappingRuleEntry(
-            id=rule.id,
-            feed=feed.id,
-            source=plan.name,
-            record=rule.record,
-            table_name=rule.table,
-            mapping=mapping.file,
-            line=rule.line,
-            columns=rule.columns,
-        )
-        for plan in mapping.sources
-        for rule in plan.rules
-    ]
 
 
 def _settle(delivery: Delivery, harmonised: Harmonised, published: Published) -> dict[str, Account]:

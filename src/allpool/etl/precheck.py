@@ -12,6 +12,7 @@ import polars as pl
 from allpool.config import FeedSection
 from allpool.errors import ConfigError, Place
 from allpool.etl.delivery import Delivery, read_delivery
+from allpool.etl.readers import list_files
 from allpool.etl.transform.ledger import Account, Verdict
 from allpool.etl.transform.source import Scene
 from allpool.etl.transform.transform import transform
@@ -51,20 +52,28 @@ def precheck(paths: Sequence[Path], mapping_file: Path) -> Precheck:
     accounts: dict[str, Account] = {}
     for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
         ledger.found_by_reader(file.problems)
+        ledger.passed_over_by_reader(file.passed_over)
         if named and file.frame.file not in named:
             continue
         name = f"{file.frame.file} [{file.frame.sheet}]" if file.frame.sheet else file.frame.file
         name = f"{name} as {file.frame.source}" if name in accounts else name
         accounts[name] = ledger.settle(loaded).with_reader(blank=file.blank_cells, lost=file.lost_cells)
     found = waiting(feed, delivery, harmonised.quarantine, pl.DataFrame()).drop("value")
-    unread = [_unread(path, mapping) for path in sorted(named - _read(delivery))]
+    unread = [_unread(path, mapping) for path in sorted(named - _read(delivery, folder, mapping))]
     told = found.filter(pl.col("file").is_in(sorted(named))) if named else found
     return Precheck([*unread, *told.to_dicts()], accounts)
 
 
-def _read(delivery: Delivery) -> set[str]:
-    """Return the files that a source of the mapping reads, or tried to."""
-    return {file.frame.file for file in delivery.files} | {failure.path for _, failure in delivery.failures}
+def _read(delivery: Delivery, folder: Path, mapping: CompiledMapping) -> set[str]:
+    """Return the files that a source of the mapping reads, or tried to, and those that tell how."""
+    beside = {
+        path.relative_to(folder).as_posix()
+        for plan in mapping.sources
+        for pattern in plan.read.beside
+        for path in list_files(folder, pattern)
+    }
+    files = {file.frame.file for file in delivery.files} | {failure.path for _, failure in delivery.failures}
+    return files | beside
 
 
 def _unread(path: str, mapping: CompiledMapping) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -23,8 +23,10 @@ BROKEN_ROWS = 1_000
 """So many rows with broken quotes mean that the quote character is declared wrong."""
 
 
-def read_delimited(text: Text, read: DelimitedRead) -> Cells:
-    """Return the cells under the header of a delimited text.
+def read_delimited(
+    text: Text, read: DelimitedRead, *, names: Callable[..., tuple[str | None, ...]] = header_names
+) -> Cells:
+    """Return the cells under the header of a delimited text; `names` makes their names of its cells.
 
     Row numbers are physical lines: the first line of a record, as an editor shows it. Lines above the header
     are no data. A blank line is no record; a record of blanks only, of whatever length, counts as blank row.
@@ -35,18 +37,18 @@ def read_delimited(text: Text, read: DelimitedRead) -> Cells:
     if not content.strip():
         raise SourceError("the file is empty; expected a header row and records", rule="empty_file")
     header = _header(content, read)
-    names = header_names(header.fields or [], row=header.line)
+    named = names(header.fields or [], row=header.line)
     body = _Body(
         content=content,
         start=header.following,
         line=header.line + header.lines,
-        width=len(names),
+        width=len(named),
         separator=read.field_separator,
         quote=read.quote,
     )
     frame, rows = body.quickly() or body.closely()
     return Cells(
-        names=names,
+        names=named,
         frame=frame,
         rows=rows,
         problems=tuple(body.problems),

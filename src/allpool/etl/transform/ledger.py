@@ -58,6 +58,7 @@ class Ledger:
         self._cells: Verdicts = np.zeros(shape, dtype=np.uint8)
         self._reasons: dict[str, int] = {}
         self._why: Reasons = np.zeros(shape, dtype=np.uint16)
+        self._passed: Reasons | None = None
         self._uses: list[Use] = []
         read = {name for names in prepared.plan.named_columns() for name in names}
         for column, index in self._columns.items():
@@ -98,6 +99,16 @@ class Ledger:
             if index is not None:
                 wrong = self._rows.is_in(group["row"].implode()).to_numpy()
                 self._cells[wrong, index] = Verdict.FAULT
+
+    def passed_over_by_reader(self, passed: pl.DataFrame) -> None:
+        """Note the cells that the reader emptied because a named rule of its own passes over them."""
+        if self._passed is None and not passed.is_empty():
+            self._passed = np.zeros_like(self._why)
+        for (column, rule), group in passed.partition_by("column", "rule", as_dict=True).items():
+            index = self._columns.get(str(column))
+            if index is not None and self._passed is not None:
+                here = self._rows.is_in(group["row"].implode()).to_numpy()
+                self._passed[here, index] = self._reason(str(rule))
 
     def mark_rows(self, rows: npt.NDArray[np.int64], verdict: Verdict) -> None:
         """Raise the verdict on all filled cells of `rows` that are not ignored."""
@@ -150,6 +161,10 @@ class Ledger:
         unread = self._cells == Verdict.UNREAD
         self._why[unread] = self._reason(UNUSED)
         self._cells[unread] = Verdict.IGNORED
+        if self._passed is not None:
+            passed = (self._passed > 0) & (self._cells == Verdict.EMPTY)
+            self._why[passed] = self._passed[passed]
+            self._cells[passed] = Verdict.IGNORED
         counts = np.bincount(self._cells.ravel(), minlength=len(Verdict))
         ignored = self._cells == Verdict.IGNORED
         reasons = np.bincount(self._why[ignored].ravel(), minlength=len(self._reasons) + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
+from typing import Literal
 
 import polars as pl
 
@@ -28,6 +29,8 @@ class SourceFrame:
     sheet: str | None
     columns: tuple[str, ...]
     frame: pl.DataFrame
+    decimals: Mapping[str, Literal[".", ","]] = field(default_factory=dict)
+    """Columns whose numbers have a decimal sign of their own -> that sign."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,10 @@ class Prepared:
     @cached_property
     def _present(self) -> frozenset[str]:
         return frozenset(self.frame.columns)
+
+    def decimal(self, column: str | None) -> Literal[".", ","]:
+        """Return the decimal sign of the numbers in `column`: its own, else the file's."""
+        return self.source.decimals.get(column or "", self.plan.read.decimal)
 
     def cells_of(self, column: str) -> tuple[str, ...]:
         """Return the file's columns behind `column`: itself, or those that it is computed from."""
@@ -107,10 +114,10 @@ def prepare(
     frame = source.frame.with_row_index("_i")
     for join in plan.joins:
         frame = _joined(frame, plan, join.source, join.columns, others, plans)
-    frame, computed, uncomputed = _computed(frame, plan)
+    frame, computed, uncomputed = _computed(frame, plan, source.decimals)
     for names in plan.named_columns():
         if not any(name in frame.columns for name in names):
-            entries.column(source, names[0], "missing_column", f"a column {' or '.join(names)}")
+            entries.column(source, names[0], "missing_column", f"a column {' or '.join(map(repr, names))}")
     patient_column = next((c for c in plan.patient.column if c in frame.columns), None)
     scope_columns = tuple(sorted(_scope_columns(mapping) & set(source.columns)))
     prepared = Prepared(source, plan, frame, patient_column, scope_columns, computed, uncomputed)
@@ -140,8 +147,17 @@ def joined_name(source: str, column: str) -> str:
     return f"{source}.{column}"
 
 
+def _in_sign_of(
+    plan: SourcePlan, decimals: Mapping[str, Literal[".", ","]], column: str
+) -> pl.Expr:
+    """Return a column's text with its decimal sign as that of the file; the other sign stays the wrong one."""
+    if decimals.get(column, plan.read.decimal) == plan.read.decimal:
+        return pl.col(column)
+    return pl.col(column).str.replace_many([".", ","], [",", "."])
+
+
 def _computed(
-    frame: pl.DataFrame, plan: SourcePlan
+    frame: pl.DataFrame, plan: SourcePlan, decimals: Mapping[str, Literal[".", ","]]
 ) -> tuple[pl.DataFrame, dict[str, tuple[str, ...]], dict[str, pl.Series]]:
     """Add the computed columns whose parts the file has; return also their parts and where they fail."""
     parts: dict[str, tuple[str, ...]] = {}
@@ -151,7 +167,7 @@ def _computed(
         present = [column for column in found if column is not None]
         if len(present) < len(columns):
             continue
-        texts = [told(plan, pl.col(column)) for column in present]
+        texts = [told(plan, _in_sign_of(plan, decimals, column)) for column in present]
         made = FUNCTIONS[function].build(texts, settings, plan.read.decimal)
         filled = pl.all_horizontal(text.is_not_null() for text in texts)
         frame = frame.with_columns(made.alias(name))
