@@ -57,7 +57,7 @@ class Form:
         return rf"^(?:{self.pattern})$"
 
     def passes(self, text: str) -> bool:
-        """Return whether a text that the pattern found has a check digit (where there is one) that is right."""
+        """Return whether a text that the pattern found also has the check digit that it should have."""
         has_digit = self.checked is None or re.fullmatch(self.checked, text) is not None
         return self.check is None or (has_digit and self.check(text))
 
