@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, Protocol
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -92,6 +92,34 @@ class MappingRuleEntry:
 
 
 @dataclass(frozen=True)
+class CodeRelationEntry:
+    """A text that a feed's mapping brings to a code that does not mean the same; see `CodeRelation`."""
+
+    feed: str
+    rule: str
+    target: str
+    text: str
+    table_name: str
+    record: str
+    data_element: str | None
+    source_column: str
+    code: str | None
+    equivalence: str
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class NotCollectedEntry:
+    """A data element that a feed's mapping declares never to be sent."""
+
+    feed: str
+    element: str
+    record: str
+    target: str | None
+    line: int
+
+
+@dataclass(frozen=True)
 class QualityResultEntry:
     """What one rule found in one feed in one run."""
 
@@ -169,6 +197,16 @@ def record_mapping_rules(connection: Connection, rules: Sequence[MappingRuleEntr
     _put(connection, _TABLES["mapping_rule"], rules)
 
 
+def replace_code_relations(connection: Connection, feed: str, relations: Sequence[CodeRelationEntry]) -> None:
+    """Write down the relations of the feed's mapping in place of those that it had."""
+    _replace(connection, _TABLES["code_relation"], feed, relations)
+
+
+def replace_not_collected(connection: Connection, feed: str, elements: Sequence[NotCollectedEntry]) -> None:
+    """Write down what the feed's mapping declares not collected in place of what it declared."""
+    _replace(connection, _TABLES["not_collected"], feed, elements)
+
+
 def rules_of_sources(connection: Connection, *, feed: str, sources: Collection[str]) -> frozenset[str]:
     """Return the ids of all rules, past ones too, that filled rows of `feed` from `sources`.
 
@@ -227,6 +265,11 @@ def overview(connection: Connection) -> list[dict[str, Any]]:
 
 class _Entry(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+def _replace(connection: Connection, table: Table, feed: str, entries: Sequence[_Entry]) -> None:
+    connection.execute(delete(table).where(table.c.feed == feed))
+    _put(connection, table, entries)
 
 
 def _put(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allpool.mappings.dictionary import Dictionary, load_dictionary
 from allpool.mappings.external import external_code
-from allpool.mappings.fields import check_pattern, compile_field
+from allpool.mappings.fields import check_missing, check_pattern, compile_field
 from allpool.mappings.functions import FUNCTIONS
-from allpool.mappings.plan import CompiledMapping, FieldPlan, RulePlan, SourcePlan
+from allpool.mappings.not_collected import compile_not_collected
+from allpool.mappings.plan import ABSENT, CompiledMapping, FieldPlan, RulePlan, SourcePlan
 from allpool.mappings.positions import Document, Location, read_yaml
 from allpool.mappings.read import Read, SqlRead
 from allpool.mappings.records import RecordType, load_records
@@ -61,7 +62,12 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
         _source(document, content, name, source, words) for name, source in content.sources.items()
     )
     queries = "".join(plan.read.query or "" for plan in sources if isinstance(plan.read, SqlRead))
-    digest = sha256(path.read_bytes() + words.hash.encode() + queries.encode()).hexdigest()
+    coded = "".join(_from_file(rule.fields) for plan in sources for rule in plan.rules)
+    digest = sha256(path.read_bytes() + f"{words.hash}{queries}{coded}".encode()).hexdigest()
+    rules = [rule for plan in sources for rule in plan.rules]
+    not_collected = compile_not_collected(
+        document, content.not_collected, rules, words.dictionary, words.records
+    )
     return CompiledMapping(
         name=content.mapping,
         version=content.version,
@@ -72,6 +78,7 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
         sources=sources,
         file=path.name,
         hash=digest,
+        not_collected=not_collected,
     )
 
 
@@ -86,6 +93,9 @@ def _source(
             document.fail(f"there is no other source '{join.source}' to join", here)
     for column, computed in source.compute.items():
         _check_function(document, computed, (*at, "compute", column))
+    check_missing(document, source.missing, (*at, "missing"), words.terminology)
+    if "" in source.missing:
+        document.fail("what an empty cell means is said at a field, not for all columns", (*at, "missing"))
     rules = tuple(
         rule
         for index, record in enumerate(source.records)
@@ -97,7 +107,7 @@ def _source(
         read=_read_form(document, source.read, (*at, "read")),
         required=source.required,
         patient=source.patient,
-        missing=frozenset(source.missing),
+        missing=source.missing,
         joins=source.join,
         computed={
             column: (computed.function, computed.of, computed.with_)
@@ -242,7 +252,16 @@ def _rule(
         if target.required and name not in record.fields:
             document.fail(f"{record.record} needs the field '{name}'", at)
     fields: list[FieldPlan] = [
-        compile_field(document, (*at, name), name, binding, kind, words.dictionary, words.terminology)
+        compile_field(
+            document,
+            (*at, name),
+            name,
+            binding,
+            kind,
+            words.dictionary,
+            words.terminology,
+            missing=content.sources[source].missing,
+        )
         for name, binding in record.fields.items()
     ]
     numbers = {item.name for item in fields if item.kind == "quantity" and not item.binding.below}
@@ -253,7 +272,8 @@ def _rule(
                     f"'{limit}' is neither a number nor another quantity of this record",
                     (*at, item.name, "below"),
                 )
-    text = f"{content.mapping}|{source}|{record.model_dump_json(by_alias=True)}|{kind!r}{turn}"
+    written = f"{record.model_dump_json(by_alias=True)}{_from_file(fields)}"
+    text = f"{content.mapping}|{source}|{written}|{kind!r}{turn}"
     element = words.dictionary[kind.data_element] if kind.data_element else None
     category = "laboratory" if element and element.domain.casefold() in LABORATORY else None
     return RulePlan(
@@ -271,4 +291,15 @@ def _rule(
         key_columns=record.key,
         fields=tuple(fields),
         line=document.line(at),
+        takes_absence=any(target.column == ABSENT for target in kind.fields.values()),
     )
+
+
+def _from_file(fields: Sequence[FieldPlan]) -> str:
+    """Return what code files say of fields, as a text that changes when they do."""
+    said = [
+        repr(item.words.relations)
+        for item in fields
+        if item.words is not None and item.binding.codes is not None and item.binding.codes.file is not None
+    ]
+    return "".join(said)

@@ -9,17 +9,18 @@ import polars as pl
 from polars.exceptions import ComputeError
 
 from allpool.mappings.dates import DateFormat, date_format
-from allpool.mappings.dictionary import Dictionary, ValueType
+from allpool.mappings.dictionary import Dictionary, Usual, ValueType
 from allpool.mappings.external import external_code
-from allpool.mappings.plan import FieldPlan, Kind, Words
+from allpool.mappings.plan import ABSENT, FieldPlan, Kind, Words
 from allpool.mappings.positions import Document, Location
 from allpool.mappings.records import FieldTarget, RecordType
 from allpool.mappings.schema import Binding
-from allpool.mappings.terminology import Terminology, normal
+from allpool.mappings.terminology import Terminology
+from allpool.mappings.units.binding import check_units
+from allpool.mappings.units.conversion import Scale
+from allpool.mappings.words import compile_words
 from allpool.models import STAGING
 from allpool.models.systems import local_system
-
-TRUE_FALSE = frozenset({"true", "false"})
 
 
 class _Meaning(NamedTuple):
@@ -29,6 +30,8 @@ class _Meaning(NamedTuple):
     codes: str | None
     unit: str | None
     units: Mapping[str, float]
+    molar_mass: float | None = None
+    usual: Usual | None = None
 
 
 def compile_field(
@@ -39,8 +42,10 @@ def compile_field(
     record: RecordType,
     dictionary: Dictionary,
     terminology: Terminology,
+    *,
+    missing: Mapping[str, str | None],
 ) -> FieldPlan:
-    """Return the plan of one field.
+    """Return the plan of one field; `missing` are the source's texts that say nothing.
 
     Raises `MappingError` with file and line where the binding does not fit the element.
     """
@@ -51,9 +56,12 @@ def compile_field(
     known = STAGING[table].c.keys() if column else []
     kind = _kind(meaning.type, column, known)
     _check_words(document, at, binding, kind)
-    words = _words(document, at, binding, kind, meaning, terminology)
+    keeps_text = f"{column}_delivered" in known and binding.constant is None and not target.specimen
+    words = compile_words(document, at, binding, kind, meaning.codes, terminology, keeps_text=keeps_text)
     system = _system(meaning, terminology) if kind == "coding" else None
-    units = _units(document, at, binding, kind, meaning)
+    scale = Scale(meaning.unit or "", meaning.units, meaning.molar_mass) if kind == "quantity" else None
+    if scale is not None:
+        check_units(document, at, binding.unit, scale)
     formats = _formats(document, at, binding, kind, terminology)
     if binding.pattern:
         check_pattern(document, binding.pattern, (*at, "pattern"))
@@ -71,12 +79,38 @@ def compile_field(
         has_system=f"{column}_system" in known,
         has_delivered=f"{column}_delivered" in known,
         has_time=f"{column}_time" in known,
-        units=units,
+        units=scale,
+        usual=meaning.usual if binding.column and binding.unit_confirmed is None else None,
         unit=meaning.unit,
         formats=formats,
         external=external_code(dictionary, target.element) if target.component else None,
-        expected=_expected(kind, meaning, binding, formats),
+        expected=_expected(kind, meaning, binding, formats, words),
+        missing=_missing(document, at, binding, missing, terminology),
     )
+
+
+def check_missing(
+    document: Document, missing: Mapping[str, str | None], at: Location, terminology: Terminology
+) -> None:
+    """Fail where a reason why there is no value is not one of HL7's."""
+    known = terminology[ABSENT].codes
+    for text, reason in missing.items():
+        if reason is not None and reason not in known:
+            document.fail(f"'{reason}' is not a code of {ABSENT}; it has {', '.join(known)}", (*at, text))
+
+
+def _missing(
+    document: Document,
+    at: Location,
+    binding: Binding,
+    source: Mapping[str, str | None],
+    terminology: Terminology,
+) -> Mapping[str, str | None]:
+    """Return the texts that say nothing in this field: the source's, and its own over them."""
+    check_missing(document, binding.missing, (*at, "missing"), terminology)
+    if binding.missing.get("", ABSENT) is None:
+        document.fail("an empty cell says nothing already; write what it means here", (*at, "missing"))
+    return {**source, **binding.missing} if binding.column else {}
 
 
 def check_pattern(document: Document, pattern: str, at: Location) -> None:
@@ -92,7 +126,8 @@ def _meaning(target: FieldTarget, dictionary: Dictionary) -> _Meaning:
         assert target.type is not None  # noqa: S101  # FieldTarget holds one of the two
         return _Meaning(target.type, target.codes, target.unit, {target.unit: 1.0} if target.unit else {})
     element = dictionary[target.element]
-    return _Meaning(element.type, element.codes, element.unit, element.units)
+    mass = element.molar_mass.value if element.molar_mass else None
+    return _Meaning(element.type, element.codes, element.unit, element.units, mass, element.usual)
 
 
 def _kind(type_: ValueType, column: str | None, known: list[str]) -> Kind:
@@ -114,6 +149,7 @@ def _check_words(document: Document, at: Location, binding: Binding, kind: Kind)
     """Fail where the binding uses a word that its kind of field cannot take."""
     allowed = {
         "unit": {"quantity"},
+        "unit_confirmed": {"quantity"},
         "comparators": {"quantity"},
         "below": {"quantity"},
         "format": {"partial_date"},
@@ -127,90 +163,10 @@ def _check_words(document: Document, at: Location, binding: Binding, kind: Kind)
             document.fail(f"`{word}` has no meaning for a field of kind {kind}", (*at, word))
 
 
-def _words(
-    document: Document,
-    at: Location,
-    binding: Binding,
-    kind: Kind,
-    meaning: _Meaning,
-    terminology: Terminology,
-) -> Words | None:
-    if kind == "boolean":
-        return _truth(document, at, binding, terminology)
-    if kind in ("integer", "text"):
-        return _texts(document, at, binding)
-    if kind != "coding":
-        return None
-    own = meaning.codes
-    if own is None or own not in terminology:
-        document.fail(f"the element's code table '{own}' does not exist", at)
-    table = terminology[own]
-    words = dict(table.lookup())
-    if isinstance(binding.codes, str) and binding.codes != own:
-        document.fail(f"this field is coded by '{own}'", (*at, "codes"))
-    if isinstance(binding.codes, Mapping):
-        for text, code in binding.codes.items():
-            if code not in table.codes:
-                document.fail(
-                    f"'{code}' is not a code of {own}; it has {', '.join(table.codes)}", (*at, "codes", text)
-                )
-        words = {normal(text): code for text, code in binding.codes.items()}
-    if binding.numeric is not None and binding.numeric not in table.codes:
-        document.fail(f"'{binding.numeric}' is not a code of {own}", (*at, "numeric"))
-    if binding.constant is not None:
-        constant = words.get(normal(binding.constant)) or table.lookup().get(normal(binding.constant))
-        if constant is None:
-            document.fail(f"'{binding.constant}' is not a code of {own}; it has {', '.join(table.codes)}", at)
-        words[normal(binding.constant)] = constant
-    return Words(words, frozenset(normal(text) for text in table.ignored), own)
-
-
-def _texts(document: Document, at: Location, binding: Binding) -> Words | None:
-    """Return what the texts of a text or whole-number field stand for, where the mapping says so."""
-    if binding.codes is None:
-        return None
-    if isinstance(binding.codes, str):
-        document.fail("this field has no code table: write text -> what it stands for", (*at, "codes"))
-    return Words({normal(text): said for text, said in binding.codes.items()}, frozenset(), None)
-
-
-def _truth(document: Document, at: Location, binding: Binding, terminology: Terminology) -> Words:
-    if isinstance(binding.codes, Mapping):
-        wrong = set(binding.codes.values()) - TRUE_FALSE
-        if wrong:
-            document.fail("a yes-or-no field is coded by true and false", (*at, "codes"))
-        return Words({normal(text): code for text, code in binding.codes.items()}, frozenset(), None)
-    if binding.codes is not None and binding.codes not in terminology:
-        document.fail(f"there is no code table '{binding.codes}'", (*at, "codes"))
-    if binding.codes is not None:
-        table = terminology[binding.codes]
-        if not set(table.codes) >= TRUE_FALSE:
-            document.fail(f"'{binding.codes}' does not say true and false", (*at, "codes"))
-        return Words(table.lookup(), frozenset(normal(text) for text in table.ignored), binding.codes)
-    return Words({"true": "true", "false": "false"}, frozenset(), None)
-
-
 def _system(meaning: _Meaning, terminology: Terminology) -> str | None:
     if meaning.codes is None:
         return None
     return terminology[meaning.codes].system or local_system(meaning.codes)
-
-
-def _units(
-    document: Document, at: Location, binding: Binding, kind: Kind, meaning: _Meaning
-) -> Mapping[str, float] | None:
-    if kind != "quantity":
-        return None
-    if binding.unit is None:
-        document.fail(f"the unit of this column is not said; accepted are {', '.join(meaning.units)}", at)
-    given = [binding.unit] if isinstance(binding.unit, str) else list(binding.unit.codes.values())
-    for unit in given:
-        if unit not in meaning.units:
-            document.fail(
-                f"unit '{unit}' is not accepted here; accepted are {', '.join(meaning.units)} (UCUM)",
-                (*at, "unit"),
-            )
-    return meaning.units
 
 
 def _formats(
@@ -234,7 +190,9 @@ def _formats(
         document.fail(str(wrong), (*at, "format"))
 
 
-def _expected(kind: Kind, meaning: _Meaning, binding: Binding, formats: tuple[DateFormat, ...]) -> str:
+def _expected(
+    kind: Kind, meaning: _Meaning, binding: Binding, formats: tuple[DateFormat, ...], words: Words | None
+) -> str:
     match kind:
         case "partial_date" if binding.relative:
             span = "days" if binding.relative.unit == "d" else "weeks"
@@ -251,6 +209,6 @@ def _expected(kind: Kind, meaning: _Meaning, binding: Binding, formats: tuple[Da
         case "coding":
             return f"a word of the code table {meaning.codes}"
         case _:
-            if isinstance(binding.codes, Mapping):
-                return f"one of {', '.join(binding.codes)}"
+            if binding.codes is not None and words is not None:
+                return f"one of {', '.join(relation.text for relation in words.relations)}"
             return f"a text that matches {binding.pattern}" if binding.pattern else "a text"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from allpool.mappings.dates import DateFormat
+from allpool.mappings.dictionary import Usual
 from allpool.mappings.read import Read
+from allpool.mappings.relations import Relation
 from allpool.mappings.schema import Binding, Condition, Join, PatientKey, Scope
+from allpool.mappings.units.conversion import Scale
 
 Kind = Literal["coding", "quantity", "partial_date", "text", "integer", "boolean"]
+
+ABSENT = "data_absent_reason"
+"""Column of the tables that says why there is no value, and the code table that codes it."""
 
 CONTEXT = frozenset({"date", "timepoint", "specimen", "method", "performer", "course", "absent", "site"})
 """Fields that describe a record; they alone do not make one."""
@@ -23,6 +29,10 @@ class Words:
     codes: Mapping[str, str]
     ignored: frozenset[str]
     table: str | None
+    unmatched: Mapping[str, str] = field(default_factory=dict)
+    """Normalised text that deliberately has no code -> why."""
+    relations: tuple[Relation, ...] = ()
+    """What the mapping and its code file say of texts, in their order; a table's own words are equivalent."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +54,29 @@ class FieldPlan:
     has_system: bool = False
     has_delivered: bool = False
     has_time: bool = False
-    units: Mapping[str, float] | None = None
+    units: Scale | None = None
     unit: str | None = None
+    usual: Usual | None = None
+    """What the column looks like as a whole in the right unit; None where that is not asked."""
     formats: tuple[DateFormat, ...] = ()
     external: tuple[str, str] | None = None
     """System and code of a component's element, where a public one is known."""
     expected: str = ""
     """What is accepted, as a sentence for the centre."""
+    missing: Mapping[str, str | None] = field(default_factory=dict)
+    """Text that says nothing here -> why there is no value (code of `data_absent_reason`), where that is
+    known; the empty text is the empty cell."""
+
+    @property
+    def is_value(self) -> bool:
+        """Whether it says what an observation found: its value, or the category of a measurement."""
+        name = self.column or ""
+        return not self.is_component and (name.startswith("value_") or name == "interpretation")
+
+    @property
+    def tells_absence(self) -> bool:
+        """Whether a text of it says why there is no value."""
+        return any(reason is not None for reason in self.missing.values())
 
 
 @dataclass(frozen=True)
@@ -71,16 +97,23 @@ class RulePlan:
     key_columns: tuple[str, ...]
     fields: tuple[FieldPlan, ...]
     line: int
+    takes_absence: bool = False
+    """Whether its records can say why they have no value."""
+
+    @property
+    def absent_by(self) -> tuple[FieldPlan, ...]:
+        """Fields whose missing-data texts say why the record has no value, if none of its values is read."""
+        values = [item for item in self.fields if item.is_value] if self.takes_absence else []
+        return tuple(values) if any(item.tells_absence for item in values) else ()
 
     @property
     def columns(self) -> dict[str, list[str]]:
         """Target (column, or component element) -> source columns, for the walk back to a cell."""
-        return {
-            (field.element or field.name) if field.is_component else (field.column or "specimen_id"): list(
-                field.binding.column or ()
-            )
-            for field in self.fields
-        }
+        found = {target_of(item): list(item.binding.column or ()) for item in self.fields}
+        for item in self.absent_by:
+            if item.tells_absence:
+                found[ABSENT] = [*found.get(ABSENT, ()), *(item.binding.column or ())]
+        return found
 
 
 @dataclass(frozen=True)
@@ -93,7 +126,8 @@ class SourcePlan:
     read: Read
     required: bool
     patient: PatientKey
-    missing: frozenset[str]
+    missing: Mapping[str, str | None]
+    """Text that says nothing in any column -> why there is no value, where the mapping says that."""
     joins: tuple[Join, ...]
     computed: Mapping[str, tuple[str, tuple[tuple[str, ...], ...], Mapping[str, str]]]
     """Name -> function, columns (each as the names it may have), settings."""
@@ -125,6 +159,17 @@ class SourcePlan:
 
 
 @dataclass(frozen=True)
+class NotCollectedPlan:
+    """A data element that the mapping declares never to be sent."""
+
+    element: str
+    record: str
+    target: str | None
+    """Column or component element that it would fill; None where the whole record is not collected."""
+    line: int
+
+
+@dataclass(frozen=True)
 class CompiledMapping:
     """A mapping that is valid: every element, unit, code and function in it exists."""
 
@@ -137,7 +182,15 @@ class CompiledMapping:
     sources: tuple[SourcePlan, ...]
     file: str
     hash: str
-    """Over the mapping file, the dictionary, the terminology and the record types."""
+    """Over the mapping file, those that it names, the dictionary, the terminology and the record types."""
+    not_collected: tuple[NotCollectedPlan, ...] = ()
+
+
+def target_of(item: FieldPlan) -> str:
+    """Return what a field fills, as walks name it: a column of the table, or the element of a component."""
+    if item.is_component:
+        return item.element or item.name
+    return item.column or "specimen_id"
 
 
 def condition_columns(conditions: tuple[Condition, ...]) -> list[tuple[str, ...]]:

@@ -13,8 +13,18 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from allpool.mappings.dictionary import Frozen, Language, Many, as_tuple
 from allpool.mappings.read import Read
+from allpool.mappings.relations import Codes
 
 Text = str
+
+
+def _as_missing(value: Any) -> Any:
+    """Let an author write the texts alone, where nothing more is known of them."""
+    return value if isinstance(value, dict) else dict.fromkeys(as_tuple(value))  # type: ignore[call-overload]
+
+
+Missing = Annotated[Mapping[Text, Text | None], BeforeValidator(_as_missing)]
+"""Text that stands for no value -> why there is none (code of `data_absent_reason`), where that is known."""
 
 
 class Condition(Frozen):
@@ -57,7 +67,7 @@ class UnitColumn(Frozen):
 
     column: Many
     codes: Mapping[Text, Text] = Field(default_factory=dict)
-    """What the column says -> UCUM unit; a UCUM unit needs no entry."""
+    """What the column says -> UCUM unit; a UCUM unit or a written form that allpool knows needs no entry."""
 
 
 class Binding(Frozen):
@@ -68,16 +78,18 @@ class Binding(Frozen):
     constant: Text | None = None
     when: tuple[Condition, ...] = ()
     """Read the cell only on rows where this holds."""
-    missing: Many = ()
-    """Further texts that say nothing here, beside the source's."""
+    missing: Missing = Field(default_factory=dict)
+    """Further texts that say nothing here, beside the source's; what each says, if that is known."""
     skip: Many = ()
     """Texts that another field of the record reads: nothing for this one, and no error."""
-    codes: Text | Mapping[Text, Text] | None = None
+    codes: Codes | None = None
     """A code table by name, or text -> code; for a text field, text -> the text that stands for it."""
     numeric: Text | None = None
     """Code that any number stands for (a column that mixes words and numbers)."""
     unit: Text | UnitColumn | None = None
     """UCUM unit of the numbers in this column; required for every quantity."""
+    unit_confirmed: Text | None = None
+    """Why a column that looks like another unit is in this one all the same; it is then not doubted."""
     comparators: bool = False
     """Accept `<0.01` and the like as a value with its comparator."""
     below: Mapping[Text, Text] = Field(default_factory=dict)
@@ -181,7 +193,7 @@ class Source(Frozen):
     read: Read
     required: bool = True
     patient: PatientKey
-    missing: Many = ()
+    missing: Missing = Field(default_factory=dict)
     """Texts that stand for no value in any column of this source (named rule `missing-data code`)."""
     join: tuple[Join, ...] = ()
     compute: Mapping[str, Computed] = Field(default_factory=dict)
@@ -216,4 +228,6 @@ class MappingFile(Frozen):
     """IANA name; a time of day without an offset is read in it."""
     study: Scope | None = None
     centre: Scope | None = None
+    not_collected: Many = ()
+    """Records and data elements that are never sent, so that their absence says nothing of a patient."""
     sources: Mapping[str, Source]

@@ -19,6 +19,7 @@ def read_collected(connection: Connection) -> pl.DataFrame:
     """Return studyid, siteid, record, column: what the mapping of a centre's feed has a rule for.
 
     A column is one that a rule of the record fills, by the name of its element: `performed` for its date.
+    What a mapping declares not collected is not sent, whatever an earlier mapping had a rule for.
     `siteid` is empty where one feed brings every centre of its study. A feed that names no study brings those
     of the subjects that came with it.
     """
@@ -38,6 +39,12 @@ def read_collected(connection: Connection) -> pl.DataFrame:
         .explode("column")
         .select("feed", "record", "column")
         .unique()
+    )
+    # rules of earlier mappings stay in the store; what the mapping now declares not collected is not sent
+    never = read(connection, "not_collected", ["feed", "record", "target"])
+    whole = never.filter(pl.col("target").is_null())
+    rules = rules.join(whole, on=["feed", "record"], how="anti").join(
+        never.rename({"target": "column"}), on=["feed", "record", "column"], how="anti"
     )
     return (
         rules.join(feeds, left_on="feed", right_on="id")

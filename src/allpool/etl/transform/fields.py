@@ -8,7 +8,7 @@ import polars as pl
 
 from allpool.etl.transform.numbers import number_steps
 from allpool.etl.transform.quantities import read_quantity
-from allpool.etl.transform.reading import IGNORED_CODE, MISSING, SKIPPED, Cell, Draft, Reading
+from allpool.etl.transform.reading import IGNORED_CODE, MISSING, SKIPPED, UNMATCHED, Cell, Draft, Reading
 from allpool.etl.transform.wordings import replaced
 from allpool.mappings.plan import FieldPlan
 
@@ -24,7 +24,10 @@ def read_field(plan: FieldPlan, cell: Cell, siblings: Mapping[str, Reading]) -> 
     if plan.kind == "partial_date" and plan.binding.relative is None:
         given |= cell.dates
     if plan.kind == "quantity" and cell.unit is not None:
-        given |= {"unit": cell.unit}
+        given |= {"unit": cell.unit.text}
+    if cell.missing.get("") is not None:
+        read = cell.text.is_null()
+        given |= {"blank": read if cell.here is None else read & cell.here}
     draft.step(**given)
     told, ignored = _told(draft, plan, cell)
     match plan.kind:
@@ -45,16 +48,37 @@ def read_field(plan: FieldPlan, cell: Cell, siblings: Mapping[str, Reading]) -> 
 
 
 def _told(draft: Draft, plan: FieldPlan, cell: Cell) -> tuple[str, str | None]:
-    """Return the part that holds the text where it says a value, and the one that says why it does not."""
-    missing, skip = cell.missing | frozenset(plan.binding.missing), frozenset(plan.binding.skip)
-    if not missing and not skip:
+    """Return the part that holds the text where it says a value, and the one that says why it does not.
+
+    Texts that say nothing are passed over, and so are those that deliberately have no code; `absence` holds
+    why there is no value, where the mapping knows what such a text means.
+    """
+    text, skip = draft["text"], sorted(plan.binding.skip)
+    missing = {word: _rule(MISSING, reason) for word, reason in cell.missing.items() if word}
+    unmatched = cell.wordings.coded(plan.words.unmatched) if plan.words else {}
+    passed = {word: _rule(UNMATCHED, why) for word, why in unmatched.items()}
+    passed |= dict.fromkeys(skip, SKIPPED) | missing
+    reasons = {word: reason for word, reason in cell.missing.items() if reason is not None}
+    if not passed and not reasons:
         return "text", None
-    absent, skipped = draft["text"].is_in(sorted(missing)), draft["text"].is_in(sorted(skip))
-    draft.step(
-        told=pl.when(~(absent | skipped)).then(draft["text"]),
-        ignored=pl.when(absent).then(pl.lit(MISSING)).when(skipped).then(pl.lit(SKIPPED)),
-    )
+    made = {
+        "told": pl.when(~text.is_in(sorted(passed))).then(text),
+        "ignored": replaced(text, passed),
+    }
+    if reasons:
+        blank = reasons.pop("", None)
+        absence = replaced(text, reasons)
+        if blank is not None:
+            made["absence"] = pl.when(draft["blank"]).then(pl.lit(blank)).otherwise(absence)
+        else:
+            made["absence"] = absence
+        draft.absent = "absence"
+    draft.step(**made)
     return "told", "ignored"
+
+
+def _rule(name: str, more: str | None) -> str:
+    return f"{name}: {more}" if more else name
 
 
 def _coding(draft: Draft, plan: FieldPlan, cell: Cell, told: str, ignored: str | None) -> Reading:

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from allpool.mappings.plan import FieldPlan, RulePlan
+from allpool.mappings.plan import ABSENT, FieldPlan, RulePlan
 
 WHO: Final = ("id", "study", "centre", "pseudonym", "source_file", "source_row", "rule")
 COMPONENTS: Final = "observation_component"
@@ -76,7 +76,7 @@ def _merged(
     content = [name for name in rows.columns if name not in WHO]
     compared = [name for name in content if not name.endswith(("_delivered", "_delivered_unit"))]
     said = rows.group_by("id", maintain_order=True).agg(
-        *(pl.col(name).drop_nulls().n_unique().alias(name) for name in compared)
+        *(_different(name, reasons=ABSENT in content).alias(name) for name in compared)
     )
     singular = all(rules[rule].singular for rule in rows["rule"].unique().to_list())
     conflicts: list[Conflict] = []
@@ -103,6 +103,14 @@ def _merged(
         .select(rows.columns)
     )
     return joined, conflicts
+
+
+def _different(name: str, *, reasons: bool) -> pl.Expr:
+    """Return how many different things rows say of a column; why there is no value is one beside a value."""
+    told = pl.col(name).drop_nulls().n_unique()
+    if not reasons or not name.startswith("value_"):
+        return told
+    return told + (pl.col(name).is_not_null().any() & pl.col(ABSENT).is_not_null().any()).cast(pl.UInt32)
 
 
 def _targets(

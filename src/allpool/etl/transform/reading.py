@@ -9,10 +9,23 @@ from typing import Literal
 import polars as pl
 
 from allpool.etl.transform.wordings import Wordings
+from allpool.mappings.units.conversion import Conversion
 
 MISSING = "missing-data code"
 SKIPPED = "read by another field"
 IGNORED_CODE = "ignored code"
+UNMATCHED = "unmatched code"
+
+
+@dataclass(frozen=True)
+class UnitCell:
+    """What a column of units says: which of its texts are known, and what is near to those that are not."""
+
+    text: pl.Expr
+    known: Mapping[str, tuple[str, Conversion]]
+    """Text -> UCUM unit, and how its numbers become canonical ones."""
+    near: Mapping[str, str]
+    """Text -> the sentence of what would be accepted."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +34,22 @@ class Cell:
 
     text: pl.Expr
     wordings: Wordings
-    missing: frozenset[str]
+    missing: Mapping[str, str | None]
+    """Text that says nothing -> why there is no value, where that is known; "" is the empty cell."""
     decimal: Literal[".", ","]
     dates: Mapping[str, pl.Expr]
     """`date`, `precision`, `time`, `error` and `key` of each text, for a field of dates."""
-    unit: pl.Expr | None
-    """The UCUM unit as its own column says it."""
+    unit: UnitCell | None
+    """The unit, where a column of its own says it."""
     shared: bool
     """Whether another field of the record reads the same column."""
-    partial: bool
-    """Whether the field reads some rows only."""
+    here: pl.Expr | None = None
+    """Where the field reads its cell; None where on every row."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether the field reads some rows only."""
+        return self.here is not None
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,8 @@ class Reading:
 
     `columns`: target column -> its values; `key`: texts that tell two values apart (null where nothing was
     read); `error`: the rule that the cell breaks; `ignored`: the named rule that passes it over; `number`:
-    the values, where they are numbers with a fraction. What no cell can have is None.
+    the values, where they are numbers with a fraction; `absent`: why there is no value, as the cell says it,
+    and `text`: the cell. What no cell can have is None.
     """
 
     steps: tuple[Mapping[str, pl.Expr], ...]
@@ -49,6 +69,10 @@ class Reading:
     error: str | None = None
     ignored: str | None = None
     number: str | None = None
+    absent: str | None = None
+    text: str | None = None
+    hint: str | None = None
+    """What was expected, where that is more than the field's own sentence."""
 
     @property
     def filled(self) -> pl.Expr:
@@ -67,6 +91,8 @@ class Draft:
     def __init__(self, field: str) -> None:
         self._field = field
         self.steps: list[dict[str, pl.Expr]] = []
+        self.absent: str | None = None
+        """Part that says why there is no value, where the field's texts can."""
 
     def name(self, part: str) -> str:
         """Return the name of the field's working column `part`."""
@@ -87,6 +113,7 @@ class Draft:
         error: str | None = None,
         ignored: str | None = None,
         number: str | None = None,
+        hint: str | None = None,
     ) -> Reading:
         """Return the reading; `columns` and the rest name parts."""
         return Reading(
@@ -96,4 +123,7 @@ class Draft:
             error=self.name(error) if error else None,
             ignored=self.name(ignored) if ignored else None,
             number=self.name(number) if number else None,
+            absent=self.name(self.absent) if self.absent else None,
+            text=self.name("text"),
+            hint=self.name(hint) if hint else None,
         )

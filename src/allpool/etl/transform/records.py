@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from allpool.etl.transform.absence import absence_columns
 from allpool.etl.transform.identity import uuid
 from allpool.etl.transform.reading import Reading
 from allpool.etl.transform.source import Prepared
@@ -49,6 +50,8 @@ def make_records(
                 # what the source says of a fixed column (a drug not given) wins; else the fixed one
                 fixed = rule.fixed.get(name)
                 wanted[name] = pl.col(column) if fixed is None else pl.col(column).fill_null(fixed)
+    if rule.takes_absence:
+        wanted |= absence_columns()
     if rule.table == "patient":
         wanted["id"] = pl.col("_patient")
         wanted["identifier"] = pl.col("_pseudonym")

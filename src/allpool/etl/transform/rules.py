@@ -9,6 +9,7 @@ from operator import or_
 
 import polars as pl
 
+from allpool.etl.transform.absence import ABSENCE, absence, says_absence
 from allpool.etl.transform.dates import READ, Calendar, read_constant
 from allpool.etl.transform.fields import read_field
 from allpool.etl.transform.findings import Findings
@@ -18,9 +19,9 @@ from allpool.etl.transform.quarantine import Entries
 from allpool.etl.transform.reading import Cell, Reading
 from allpool.etl.transform.records import Made, make_components, make_records
 from allpool.etl.transform.source import Prepared, holds
+from allpool.etl.transform.unit_columns import unit_cell
 from allpool.etl.transform.wordings import Wordings
 from allpool.mappings.plan import CONTEXT, CompiledMapping, FieldPlan, RulePlan, condition_columns
-from allpool.mappings.terminology import normal
 
 LINEAGE = ("_i", "_row", "_study", "_centre", "_pseudonym", "_scope", "_patient")
 
@@ -73,8 +74,9 @@ def _cell(
     binding = plan.binding
     column = prepared.actual(binding.column) if binding.column else None
     text = pl.lit(binding.constant, dtype=pl.String) if column is None else pl.col(column)
-    if binding.when:
-        text = pl.when(holds(prepared, binding.when, prepared.frame)).then(text)
+    here = holds(prepared, binding.when, prepared.frame) if binding.when else None
+    if here is not None:
+        text = pl.when(here).then(text)
     dates: dict[str, pl.Expr] = {}
     if plan.kind == "partial_date" and binding.relative is None:
         if column is not None:
@@ -91,26 +93,13 @@ def _cell(
     return Cell(
         text,
         prepared.wordings(column) if column else Wordings(pl.Series([binding.constant], dtype=pl.String)),
-        missing=prepared.plan.missing if column else frozenset(),
-        decimal=prepared.plan.read.decimal,
+        missing=plan.missing if column else {},
+        decimal=prepared.decimal(column),
         dates=dates,
-        unit=_unit(prepared, plan),
+        unit=unit_cell(prepared, plan),
         shared=shared,
-        partial=bool(binding.when),
+        here=here,
     )
-
-
-def _unit(prepared: Prepared, plan: FieldPlan) -> pl.Expr | None:
-    """Return the unit that a column of its own says: a UCUM unit, or a word that the mapping knows."""
-    unit = plan.binding.unit
-    if unit is None or isinstance(unit, str):
-        return None
-    column = prepared.actual(unit.column)
-    if column is None:
-        return pl.lit(None, dtype=pl.String)
-    codes = {normal(word): code for word, code in unit.codes.items()}
-    found = prepared.wordings(column).coded(codes)
-    return pl.col(column).replace(list(found), list(found.values())) if found else pl.col(column)
 
 
 def _read(prepared: Prepared, rule: RulePlan, readings: dict[str, Reading]) -> pl.DataFrame:
@@ -142,6 +131,8 @@ def _read(prepared: Prepared, rule: RulePlan, readings: dict[str, Reading]) -> p
     ]
     for step in [*together, *(step for steps in late for step in steps)]:
         rows = rows.with_columns(expr.alias(name) for name, expr in step.items())
+    if rule.takes_absence:
+        rows = rows.with_columns(**absence(rule, readings))
     return rows.with_columns(**_state(rule, readings))
 
 
@@ -155,8 +146,10 @@ def _state(rule: RulePlan, readings: dict[str, Reading]) -> dict[str, pl.Expr]:
     telling = own or ([] if rule.when else from_columns)
     # a row of the patient table introduces its patient, however little it says
     introduces = rule.table == "patient" and not rule.when
-    all_there = ~_any(~readings[item.name].filled for item in required)
-    tells = _any(readings[item.name].filled for item in telling)
+    # a record that says why it has no value needs none
+    excused = pl.col(ABSENCE).is_not_null() if rule.takes_absence else pl.lit(value=False)
+    all_there = ~_any(~_there(item, readings[item.name], excused) for item in required)
+    tells = _any(readings[item.name].filled for item in telling) | excused
     extra = _any(readings[item.name].filled for item in own if not item.required)
     faulty = _any(readings[item.name].faulty for item in required)
     made = all_there & tells if telling and not introduces else all_there
@@ -166,6 +159,11 @@ def _state(rule: RulePlan, readings: dict[str, Reading]) -> dict[str, pl.Expr]:
         "_incomplete": incomplete,
         "_held": ~made & (_any(readings[item.name].faulty for item in own) | incomplete),
     }
+
+
+def _there(item: FieldPlan, reading: Reading, excused: pl.Expr) -> pl.Expr:
+    """Return where a required field is read, or need not be."""
+    return reading.filled | (excused & ~reading.faulty) if item.is_value else reading.filled
 
 
 def _any(conditions: Iterable[pl.Expr]) -> pl.Expr:
@@ -202,4 +200,7 @@ def _used(prepared: Prepared, rule: RulePlan, column: str, readings: dict[str, R
     ]
     if not fields:
         return pl.col("_i").is_not_null()
-    return _any(readings[item.name].filled for item in fields)
+    said = [readings[item.name].filled for item in fields]
+    # a text that says why there is no value is said by the record
+    said += [says_absence(readings[item.name]) for item in fields if item in rule.absent_by]
+    return _any(said)
