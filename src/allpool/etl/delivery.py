@@ -11,6 +11,7 @@ import polars as pl
 
 from allpool.config import FeedSection
 from allpool.errors import SourceError
+from allpool.etl.guard import KeyWarning, guarded, key_warning
 from allpool.etl.operations import SourceFileEntry
 from allpool.etl.readers import (
     FileFacts,
@@ -53,6 +54,8 @@ class Delivery:
     files: list[ReadFile] = field(default_factory=list)
     failures: list[tuple[str, SourceFailure]] = field(default_factory=list)
     """Name of the source, and what could not be read of it."""
+    warnings: list[KeyWarning] = field(default_factory=list)
+    """Patient keys that are themselves direct identifiers."""
 
     @property
     def failed_sources(self) -> frozenset[str]:
@@ -64,9 +67,11 @@ def read_delivery(folder: Path, feed: FeedSection, mapping: CompiledMapping) -> 
     """Read every source of `mapping` in `folder`; what cannot be read is a failure and the rest goes on."""
     delivery = Delivery()
     for plan in mapping.sources:
-        for found in read_source(folder, plan.file, plan.read, name=plan.name):
+        for read in read_source(folder, plan.file, plan.read, name=plan.name):
+            found = guarded(read, plan, mapping) if isinstance(read, SourceTable) else read
             if isinstance(found, SourceTable):
                 delivery.files.append(_read_file(feed, plan, found))
+                delivery.warnings += filter(None, [key_warning(found, plan)])
             elif plan.required or found.rule not in ("missing_file", "missing_sheet"):
                 delivery.failures.append((plan.name, found))
     return delivery

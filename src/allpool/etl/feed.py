@@ -20,6 +20,7 @@ from allpool.etl import operations, quarantine
 from allpool.etl.audit import Audited, audit, withdraw
 from allpool.etl.clock import Clock, Watch
 from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
+from allpool.etl.guard import key_quality
 from allpool.etl.mapping_entries import record_mapping
 from allpool.etl.publish import Counts, Published, publish
 from allpool.etl.staging import stage
@@ -242,7 +243,8 @@ def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connect
         recorded = quarantine.record(connection, found, feed=feed.id, run=night.run, unread=unread)
         operations.record_source_files(connection, source_files(delivery, feed.id), run=night.run)
         record_mapping(connection, feed, staged.mapping)
-        operations.record_quality(connection, _quality(audited))
+        warned = key_quality(delivery.warnings, run=night.run, feed=feed.id)
+        operations.record_quality(connection, [*_quality(audited), *warned])
         _record_cells(connection, night, feed, accounts)
         if staged.fingerprint is not None and not delivery.failures:
             operations.remember_fingerprint(
@@ -254,7 +256,7 @@ def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connect
             accounts=accounts,
             counts=published.total,
             waiting=recorded.open,
-            warnings=len(audited.warned),
+            warnings=len(audited.warned) + len(warned),
             seconds=clock.seconds + clock.add("publish", perf_counter() - began),
             steps=clock.steps,
         )

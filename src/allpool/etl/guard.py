@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
 
+from allpool.etl.operations import QualityResultEntry
 from allpool.etl.readers.source import PROBLEM_SCHEMA, ROW, FileFacts, SourceFailure, SourceTable
 from allpool.mappings.identifiers import SHORTEST, identifying, suspicion
 from allpool.mappings.identifying_words import header_words
@@ -48,7 +49,7 @@ def guarded(table: SourceTable, plan: SourcePlan, mapping: CompiledMapping) -> S
 
 @dataclass(frozen=True)
 class KeyWarning:
-    """A patient key that is itself a direct identifier: pseudonymised and never stored, yet better not sent."""
+    """A patient key that is itself a direct identifier: never stored, yet better not sent."""
 
     file: str
     sheet: str | None
@@ -60,16 +61,39 @@ class KeyWarning:
 def key_warning(table: SourceTable, plan: SourcePlan) -> KeyWarning | None:
     """Return the warning about the patient key of `table`, where it is a direct identifier."""
     key = next((column for column in plan.patient.column if column in table.columns), None)
-    if key is None or (table.frame[key].str.len_bytes().max() or 0) < SHORTEST:
+    if key is None or not (table.frame[key].str.len_bytes() >= SHORTEST).any():
         return None
     said = suspicion(key, _counted(table.frame[key]))
     if said is None or said.kind in ("patient_key", "medical_record_number"):
         return None
     message = (
-        f"the patient key '{key}' looks like a direct identifier ({said.kind.replace('_', ' ')}: {said.reason}); "
-        "it is pseudonymised and never stored, but a key of the study's own need not leave the centre"
+        f"the patient key '{key}' looks like a direct identifier ({_told(said)}); it is pseudonymised and "
+        "never stored, but a key of the study's own would keep it within the centre"
     )
     return KeyWarning(table.facts.path, table.facts.sheet, key, table.frame.height, message)
+
+
+def key_quality(warnings: Sequence[KeyWarning], *, run: int, feed: str) -> list[QualityResultEntry]:
+    """Return the warnings as one row of the table `quality_result`, or none."""
+    if not warnings:
+        return []
+    rows = sum(warning.rows for warning in warnings)
+    return [
+        QualityResultEntry(
+            run=run,
+            feed=feed,
+            rule=KEY_RULE,
+            table_name="patient",
+            element=None,
+            category="conformance",
+            context="verification",
+            severity="warn",
+            rows=rows,
+            failed=rows,
+            success=False,
+            message="; ".join(dict.fromkeys(warning.message for warning in warnings)),
+        )
+    ]
 
 
 def _named(table: SourceTable, plan: SourcePlan) -> SourceFailure | None:
@@ -132,7 +156,11 @@ def _counted(texts: pl.Series) -> pl.DataFrame:
 
 
 def _expected(said: Suspicion) -> str:
-    return f"no direct identifier ({said.kind.replace('_', ' ')}: {said.reason}); {REMEDY}"
+    return f"no direct identifier ({_told(said)}); {REMEDY}"
+
+
+def _told(said: Suspicion) -> str:
+    return f"{said.kind.replace('_', ' ')}: {said.reason}"
 
 
 def _problems(column: str, rows: pl.Series, expected: str) -> pl.DataFrame:
