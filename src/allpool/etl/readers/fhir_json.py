@@ -19,7 +19,7 @@ class Number(str):
     __slots__ = ()
 
 
-parse: Final = parser(Number)
+parse: Final = parser(number=Number)
 """A text -> its JSON value with `Number`s. Raises ValueError and RecursionError, as `flatten.parser` says."""
 
 

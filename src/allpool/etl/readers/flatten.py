@@ -34,10 +34,10 @@ def leaves(path: str, value: Any, *, labels: Labels = by_place) -> dict[str, str
     return found
 
 
-def parser(number: Callable[[str], Any] = str) -> Callable[[str], Any]:
+def parser(decimal: str = ".", *, number: Callable[[str], Any] | None = None) -> Callable[[str], Any]:
     """Return a JSON parser (RFC 8259) that keeps each number as the text that it was written in.
 
-    `number` is called with that text; `str` cannot tell a number from a text afterwards.
+    Its decimal sign becomes `decimal`; or `number` is called with the text, which tells it from other texts.
     It raises ValueError for what is no JSON, for a name that stands twice in an object (which of the two is
     meant nobody knows), and RecursionError for endless nesting. Messages may quote the text.
     """
@@ -52,8 +52,9 @@ def parser(number: Callable[[str], Any] = str) -> Callable[[str], Any]:
     def constant(_: str) -> None:
         raise ValueError("NaN and Infinity are no JSON")
 
+    written = number or (str if decimal == "." else lambda text: text.replace(".", decimal))
     return json.JSONDecoder(
-        parse_float=number, parse_int=number, parse_constant=constant, object_pairs_hook=pairs
+        parse_float=written, parse_int=written, parse_constant=constant, object_pairs_hook=pairs
     ).decode
 
 
