@@ -7,9 +7,18 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from allpool.mappings.dictionary import Frozen, Many
+
+
+def _encoding(name: str) -> str:
+    check_encoding(name)
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_encoding)]
+"""A text encoding that Python knows."""
 
 
 class ReadForm(Frozen):
@@ -68,6 +77,36 @@ class WorkbookRead(ReadForm):
     header_row: int = Field(default=1, ge=1)
     sheet: Many | None = None
     """Sheet name, or the names it has in different deliveries; None: the first worksheet."""
+
+
+class SasRead(ReadForm):
+    """A SAS transport file (XPORT, version 5 or 8), or a SAS data set (sas7bdat)."""
+
+    format: Literal["xpt", "sas7bdat"]
+    encoding: Encoding | None = None
+    """None: UTF-8 in a transport file, which names none; a data set names its own."""
+    member: Many | None = None
+    """The data set to read of a transport file with several, or the names it has in different deliveries."""
+
+    @model_validator(mode="after")
+    def _members(self) -> SasRead:
+        if self.member is not None and self.format == "sas7bdat":
+            raise ValueError("a sas7bdat file is one data set; leave member out")
+        return self
+
+
+class ParquetRead(ReadForm):
+    """An Apache Parquet file."""
+
+    format: Literal["parquet"]
+
+
+class JsonLinesRead(ReadForm):
+    """One JSON object per line; nested ones are flattened to paths such as `code.coding[0].code`."""
+
+    format: Literal["jsonl"]
+    encoding: Encoding | None = None
+    """None: UTF-8 (RFC 8259), or UTF-16 with its mark."""
 
 
 class SqlRead(ReadForm):
@@ -152,6 +191,8 @@ class RedcapRead(ReadForm):
                 raise ValueError("the live API gives codes and its own dictionary; say only url and token_env")
             if not re.match(r"https?://[^/\s]+/(.*/)?api/$", self.url):
                 raise ValueError("url is the address of the API: https://.../api/")
+            if not re.match(r"https:|http://(localhost|127\.0\.0\.1|\[::1\])[:/]", self.url):
+                raise ValueError("url begins with https://, so that the token is not sent in the clear")
         if len(self.separator) != 1 or self.separator in '\r\n"':
             raise ValueError("separator must be one character, not a line break or quote")
         return self
@@ -183,7 +224,29 @@ class OdmRead(ReadForm):
         return self
 
 
-Read = Annotated[DelimitedRead | WorkbookRead | SqlRead | RedcapRead | OdmRead, Field(discriminator="format")]
+class FhirRead(ReadForm):
+    """FHIR R4 as JSON: a resource, a Bundle of any type, or NDJSON; every resource is kept whole (`landing`)."""
+
+    format: Literal["fhir"]
+    resource: str | None = None
+    """Type of the resources that are this source's rows; None: nothing is mapped, all is kept whole."""
+    check: Literal["light", "structure"] = "light"
+    """`structure` asks fhir.resources' class of each resource too, which takes about ten times as long."""
+
+    @field_validator("resource")
+    @classmethod
+    def _type_of_r4(cls, name: str | None) -> str | None:
+        from allpool.models.fhir_types import is_resource_type
+
+        if name is not None and not is_resource_type(name):
+            raise ValueError(f"FHIR R4 has no resource type '{name}'")
+        return name
+
+
+Read = Annotated[
+    DelimitedRead | WorkbookRead | SasRead | ParquetRead | JsonLinesRead | SqlRead | RedcapRead | OdmRead | FhirRead,
+    Field(discriminator="format"),
+]
 
 
 def check_encoding(name: str) -> None:

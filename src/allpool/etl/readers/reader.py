@@ -10,11 +10,26 @@ from allpool.errors import Place, SourceError
 from allpool.etl.readers.delimited import read_delimited
 from allpool.etl.readers.encodings import decode
 from allpool.etl.readers.files import Reading, list_files, opened
+from allpool.etl.readers.json_lines import read_json_lines
+from allpool.etl.readers.odm import read_odm
+from allpool.etl.readers.parquet import read_parquet
+from allpool.etl.readers.redcap import read_redcap
+from allpool.etl.readers.sas import read_sas
 from allpool.etl.readers.service import answer
 from allpool.etl.readers.source import FileFacts, ReadLimits, SourceFailure, SourceTable
 from allpool.etl.readers.table import Cells, source_table
 from allpool.etl.readers.workbook import read_workbook
-from allpool.mappings.read import DelimitedRead, Read, SqlRead, WorkbookRead
+from allpool.mappings.read import (
+    DelimitedRead,
+    JsonLinesRead,
+    OdmRead,
+    ParquetRead,
+    Read,
+    RedcapRead,
+    SasRead,
+    SqlRead,
+    WorkbookRead,
+)
 
 
 def read_source(
@@ -38,7 +53,8 @@ def read_source(
         yield _ask(f"{read.format}:{name}", read, folder, limits or ReadLimits())
         return
     try:
-        paths = list_files(folder, pattern)
+        beside = {path for extra in read.beside for path in list_files(folder, extra)}
+        paths = [path for path in list_files(folder, pattern) if path not in beside]
     except SourceError as error:
         yield _failure(error, path=pattern, facts=None)
         return
@@ -48,7 +64,7 @@ def read_source(
         )
         yield _failure(absent, path=pattern, facts=None)
     for path in paths:
-        yield _read_file(path, path.relative_to(folder).as_posix(), read, limits or ReadLimits())
+        yield _read_file(path, folder, read, limits or ReadLimits())
 
 
 def _ask(path: str, read: Read, folder: Path, limits: ReadLimits) -> SourceTable | SourceFailure:
@@ -60,11 +76,12 @@ def _ask(path: str, read: Read, folder: Path, limits: ReadLimits) -> SourceTable
         return _failure(error, path=path, facts=None)
 
 
-def _read_file(path: Path, relative: str, read: Read, limits: ReadLimits) -> SourceTable | SourceFailure:
+def _read_file(path: Path, folder: Path, read: Read, limits: ReadLimits) -> SourceTable | SourceFailure:
+    relative = path.relative_to(folder).as_posix()
     try:
         with opened(path, file_bytes=limits.file_bytes) as file:
             reading = Reading(file)
-            found = _parsed(reading, read, limits)
+            found = _parsed(reading, read, folder, limits)
             sha256 = reading.finish()
     except SourceError as error:
         return _failure(error, path=relative, facts=None)
@@ -86,15 +103,15 @@ class _Parsed:
     encoding: str | None = None
 
 
-def _parsed(reading: Reading, read: Read, limits: ReadLimits) -> _Parsed | SourceError:
+def _parsed(reading: Reading, read: Read, folder: Path, limits: ReadLimits) -> _Parsed | SourceError:
     """Return what the file says, or why it cannot be told; either way the file is hashed to its end."""
     try:
-        return _content(reading, read, limits)
+        return _content(reading, read, folder, limits)
     except SourceError as error:
         return error
 
 
-def _content(reading: Reading, read: Read, limits: ReadLimits) -> _Parsed:
+def _content(reading: Reading, read: Read, folder: Path, limits: ReadLimits) -> _Parsed:
     """Return what the reader of a format makes of a file's bytes."""
     match read:
         case DelimitedRead():
@@ -103,6 +120,20 @@ def _content(reading: Reading, read: Read, limits: ReadLimits) -> _Parsed:
         case WorkbookRead():
             sheet, cells = read_workbook(b"".join(reading), read, limits)
             return _Parsed(cells=cells, sheet=sheet)
+        case RedcapRead():
+            cells, encoding = read_redcap(reading, read, folder, limits)
+            return _Parsed(cells=cells, sheet=read.instrument, encoding=encoding)
+        case OdmRead():
+            sheet, cells = read_odm(iter(reading), read, limits)
+            return _Parsed(cells=cells, sheet=sheet)
+        case SasRead():
+            member, named, cells = read_sas(b"".join(reading), read, limits)
+            return _Parsed(cells=cells, sheet=member, encoding=named)
+        case ParquetRead():
+            return _Parsed(cells=read_parquet(b"".join(reading), read, limits))
+        case JsonLinesRead():
+            named, cells = read_json_lines(iter(reading), read, limits)
+            return _Parsed(cells=cells, encoding=named)
         case SqlRead():
             raise SourceError("a database is no file; leave `file` out", rule="unreadable_file")
 

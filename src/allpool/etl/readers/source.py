@@ -46,6 +46,10 @@ class ReadLimits:
     """Uncompressed over compressed size, asked of workbooks that grow beyond 64 MiB."""
     sheet_cells: int = 32_000_000
     """Rows times columns of the rectangle in use."""
+    columns: int = 20_000
+    """Of one table."""
+    packed_ratio: int = 40
+    """Cells per byte, asked of Parquet and SAS files with more than `sheet_cells`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,8 @@ class SourceTable:
     """By PASSED_SCHEMA."""
     decimals: Mapping[str, Decimal] = field(default_factory=dict)
     """Columns whose numbers have a decimal sign of their own, whatever the mapping says of the file."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Column -> what the file calls it in words, where it does (SAS)."""
 
 
 @dataclass(frozen=True, kw_only=True)

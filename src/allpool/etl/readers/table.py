@@ -51,6 +51,8 @@ class Cells:
     problems: tuple[Problem, ...] = ()
     findings: tuple[CellFinding, ...] = ()
     blank_rows: int = 0
+    labels: tuple[str | None, ...] = ()
+    """What the file calls each column in words; empty where it does not."""
     first_position: int = 1
     """Where the first column stands in the file or sheet, from 1."""
     passed_over: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PASSED_CELLS))
@@ -97,6 +99,11 @@ def source_table(cells: Cells, facts: FileFacts, limits: ReadLimits) -> SourceTa
         frame=full.select(*(pl.col(index).alias(name) for index, name in names.items()), ROW),
         problems=problem_frame(problems),
         blank_rows=cells.blank_rows + frame.height - full.height,
+        labels={
+            names[index]: label
+            for index, label in zip(indices, cells.labels or [None] * len(indices), strict=True)
+            if label and index in names
+        },
         passed_over=_passed_over(cells, names),
         decimals={names[str(index)]: sign for index, sign in cells.decimals.items() if str(index) in names},
     )

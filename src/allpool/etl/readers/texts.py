@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import polars as pl
+
 EXACT_INTEGER: Final = 2**53
 """Beyond it an IEEE 754 double no longer tells one integer from the next."""
 
@@ -26,7 +28,7 @@ def text_of(value: Any, decimal: str = ".") -> str | None:
         return None
     kind = type(value)
     if kind is str:
-        return str(value) if "\r" not in value else one_line_ends(value)
+        return one_line_ends(value)
     if kind is float:
         return number_text(value, decimal)
     if kind is Decimal:
@@ -49,6 +51,14 @@ def number_text(value: float, decimal: str = ".") -> str:
     if math.isnan(value):
         return "NaN"
     return repr(value).replace(".", decimal)
+
+
+def number_texts(values: pl.Series, decimal: str = ".") -> pl.Series:
+    """Return `number_text` of each number of a column of floats (exponents may be written `1e-7`)."""
+    whole = (values == values.floor()) & (values.abs() < EXACT_INTEGER)
+    texts = values.cast(pl.String).str.replace(".", decimal, literal=True)
+    integers = values.set(~whole.fill_null(value=False), None).cast(pl.Int64).cast(pl.String)
+    return integers.zip_with(integers.is_not_null(), texts)
 
 
 def decimal_text(value: Decimal, decimal: str = ".") -> str:
