@@ -16,7 +16,7 @@ from allpool.etl.readers.table import CellFinding, Cells
 from allpool.etl.readers.xml import Cursor, parse
 from allpool.mappings.read import OdmRead
 
-# ODM 1.3.2, section 3.1.4 (ClinicalData): the elements that hold data, and the attributes that tell rows apart.
+# ODM 1.3.2, section 3.1.4 (ClinicalData): the attributes that tell its rows apart.
 KEYS: Final = (
     *("SubjectKey", "StudyEventOID", "StudyEventRepeatKey", "FormOID", "FormRepeatKey"),
     *("ItemGroupRepeatKey", "LocationOID"),
@@ -28,10 +28,10 @@ UNIT: Final = "MeasurementUnitOID"
 def read_odm(chunks: Iterator[bytes], read: OdmRead, limits: ReadLimits) -> tuple[str, Cells]:
     """Return the OID of the form or item group that was read, and its cells.
 
-    Columns: the keys that the file has, then one per item, called by its OID, in the order of the metadata; an
-    item's unit, where it has one, is `<ItemOID>.MeasurementUnitOID`. Codes stay codes. A file within the file
-    is its name. `_row` is the line on which the form or item group begins, or, where two begin on one line,
-    its number among those of the sheet. Memory is that of the sheet alone.
+    Columns: the keys that the file has, then one per item, called by its OID, in the order of the metadata;
+    an item's unit, where it has one, is `<ItemOID>.MeasurementUnitOID`. Codes stay codes. A file within the
+    file is its name. `_row` is the line on which the form or item group begins, or, where two begin on one
+    line, its number among those of the sheet. Memory is that of the sheet alone.
     Raises SourceError: `unreadable_odm`, `missing_sheet`, `repeating_item_group`, `not_a_snapshot`,
     `reserved_header`, `empty_file`.
     """
@@ -129,8 +129,8 @@ class _Scan:
         assert self._row is not None  # noqa: S101  # only asked within a row
         if column in self._row and self._row[column] != value:
             raise SourceError(
-                f"the item {column} stands twice in one form; read its item group (`item_group: ...`) instead of "
-                "the form, so that each repeat is a row of its own",
+                f"the item {column} stands twice in one form; read its item group (`item_group: ...`) "
+                "instead, so that each repeat is a row of its own",
                 rule="repeating_item_group",
                 place=Place(row=self._cursor.line, column=column),
             )
@@ -193,7 +193,7 @@ class _Scan:
         return oid == self.sheet()
 
     def sheet(self) -> str:
-        """Return the OID of the form or item group that is read: by OID, or by a name that one of them has."""
+        """Return the OID of what is read; the mapping names it by OID, or by a name that only one has."""
         if self._chosen is None:
             self._chosen = _oid(self._read, self._metadata.metadata)
         return self._chosen
@@ -203,15 +203,19 @@ class _Scan:
         metadata, oid = self._metadata.metadata, self.sheet()
         rows = pl.concat(self._frames, how="diagonal")
         known = metadata.items_of_form(oid) if self._read.form else metadata.items_of.get(oid, [])
-        items = [name for item in known for name in (item, f"{item}.{UNIT}") if name in rows.columns or name == item]
+        items = [
+            name
+            for item in known
+            for name in (item, f"{item}.{UNIT}")
+            if name in rows.columns or name == item
+        ]
         others = [name for name in self._columns if name not in items]
         keys = [key for key in KEYS if key in rows.columns and not (key == "FormOID" and self._read.form)]
         names = list(dict.fromkeys([*keys, *items, *others]))
         if not names:
             raise SourceError(f"{oid} has no items and no data in this file", rule="empty_file")
-        frame = rows.select(
-            pl.col(name) if name in rows.columns else pl.lit(None, pl.String).alias(name) for name in names
-        )
+        absent = [pl.lit(None, pl.String).alias(name) for name in names if name not in rows.columns]
+        frame = rows.with_columns(absent).select(names)
         lines = np.array(self._lines, dtype=np.int64)
         if len(np.unique(lines)) < len(lines):
             lines = np.arange(1, len(lines) + 1, dtype=np.int64)
@@ -245,7 +249,8 @@ def _oid(read: OdmRead, metadata: Metadata) -> str:
     what = "form" if read.form is not None else "item group"
     many = f"{len(named)} are called so" if named else f"there is {', '.join(known) or 'none'}"
     raise SourceError(
-        f"expected a {what} {wanted!r}; {many}; correct {what.replace(' ', '_')} in the mapping (OID or name)",
+        f"expected a {what} {wanted!r}; {many}; correct {what.replace(' ', '_')} in the mapping "
+        "(its OID or name)",
         rule="missing_sheet",
         place=Place(sheet=wanted),
     )

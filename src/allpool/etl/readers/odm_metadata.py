@@ -66,6 +66,11 @@ class MetadataScan:
         self._in_question = self._in_decode = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Take the start of an element."""
+        self._start_structure(name, attributes)
+        self._start_item(name, attributes)
+
+    def _start_structure(self, name: str, attributes: dict[str, str]) -> None:
         oid, known = attributes.get("OID", ""), self.metadata
         match name:
             case "FormDef":
@@ -80,6 +85,12 @@ class MetadataScan:
                 known.items_of.setdefault(oid, [])
             case "ItemRef":
                 known.items_of.setdefault(self._group, []).append(attributes.get("ItemOID", ""))
+            case "TranslatedText" | "MissingDataCodes":
+                self._heard = []
+
+    def _start_item(self, name: str, attributes: dict[str, str]) -> None:
+        oid, known = attributes.get("OID", ""), self.metadata
+        match name:
             case "ItemDef":
                 self._item = Item(oid, attributes)
                 known.items[oid] = self._item
@@ -97,14 +108,14 @@ class MetadataScan:
                 known.code_lists.setdefault(self._code_list, {})[self._code] = ""
             case "Decode":
                 self._in_decode = True
-            case "TranslatedText" | "MissingDataCodes":
-                self._heard = []
 
     def text(self, text: str) -> None:
+        """Take a piece of text."""
         if self._heard is not None:
             self._heard.append(text)
 
     def end(self, name: str) -> None:
+        """Take the end of an element."""
         match name:
             case "TranslatedText" | "MissingDataCodes":
                 heard, self._heard = "".join(self._heard or ()), None
@@ -141,8 +152,8 @@ def project_dictionary(chunks: Iterator[bytes]) -> DataDictionary:
             fields[variable] = _field(item, variable, instrument, found)
     if not fields or not all(item.instrument for item in fields.values()):
         raise SourceError(
-            "it holds no fields of a REDCap project; give the project's XML (metadata), or its data dictionary "
-            "as CSV",
+            "it holds no fields of a REDCap project; give the project's XML (metadata), or its data "
+            "dictionary as CSV",
             rule="unreadable_dictionary",
         )
     codes = dict(choices(found.missing_codes.replace("\n", "|")))

@@ -1,9 +1,11 @@
-"""REDCap records with their data dictionary: columns checked, labels coded, boxes that say nothing passed over."""
+"""REDCap records with their data dictionary: columns checked, labels coded, boxes that say nothing passed."""
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +28,7 @@ from allpool.etl.readers.redcap_columns import (
 from allpool.etl.readers.redcap_dictionary import DataDictionary, load_data_dictionary
 from allpool.etl.readers.redcap_labels import coded
 from allpool.etl.readers.redcap_records import json_cells
-from allpool.etl.readers.source import Problem, ReadLimits, problem
+from allpool.etl.readers.source import Decimal, Problem, ReadLimits, problem
 from allpool.etl.readers.table import Cells
 from allpool.mappings.read import DelimitedRead, RedcapRead
 
@@ -44,11 +46,14 @@ def read_redcap(
     `unreadable_json`, `wrong_dictionary`, `missing_sheet` (an instrument that there is not).
     """
     dictionary = load_data_dictionary(folder, str(read.dictionary), encoding=None, limits=limits)
-    text = decode(iter(reading), declared=read.encoding, line_bytes=limits.file_bytes)
-    if text.content[:SAMPLE].lstrip()[:1] in (b"[", b"{"):
-        return redcap_cells(
-            json_cells(text.content, dictionary, labels=read.export == "label"), dictionary, read
-        ), text.encoding
+    chunks = iter(reading)
+    first = next(chunks, b"")
+    is_json = first.removeprefix(BOM_UTF8).lstrip()[:1] in (b"[", b"{")
+    longest = limits.file_bytes if is_json else limits.line_bytes
+    text = decode(chain((first,), chunks), declared=read.encoding, line_bytes=longest)
+    if is_json:
+        cells = json_cells(text.content, dictionary, labels=read.export == "label")
+        return redcap_cells(cells, dictionary, read), text.encoding
     if not text.content.strip():
         raise SourceError(
             "the export holds no record; if the project has some, export it again", rule="empty_file"
@@ -58,17 +63,14 @@ def read_redcap(
     return redcap_cells(read_delimited(text, delimited, names=named), dictionary, read), text.encoding
 
 
-SAMPLE: Final = 4096
-
-
 def redcap_cells(cells: Cells, dictionary: DataDictionary, read: RedcapRead) -> Cells:
     """Return records under the dictionary: codes for labels, nulls for boxes that say nothing, notices."""
     missing_codes = {**dictionary.missing_codes, **read.missing_codes}
     columns = columns_of(cells.names, dictionary, missing_codes)
     if dictionary.record_id not in cells.names:
         raise SourceError(
-            f"the export has no column {dictionary.record_id}, the record id by the data dictionary; give the "
-            "dictionary of this very project, and correct export, header or separator in the mapping",
+            f"the export has no column {dictionary.record_id}, the record id by the data dictionary; give "
+            "the dictionary of this very project, and correct export, header or separator in the mapping",
             rule="wrong_dictionary",
             place=Place(row=cells.header_row, column=dictionary.record_id),
         )
@@ -115,8 +117,8 @@ def _notices(
                 "absent_field",
                 scope="file",
                 column=lacking[0],
-                expected=f"all fields of the data dictionary; the export lacks {_named(lacking)}: export them, "
-                "or say `partial: true` where they are left out on purpose",
+                expected=f"all fields of the data dictionary; the export lacks {_named(lacking)}: export "
+                "them, or say `partial: true` where they are left out on purpose",
             )
         )
     return [*found, *_strange_instruments(cells, columns, dictionary, read)]
@@ -150,9 +152,10 @@ def _named(names: list[str]) -> str:
 def _of_instrument(
     cells: Cells, columns: tuple[Column, ...], dictionary: DataDictionary, instrument: str
 ) -> tuple[Cells, tuple[Column, ...]]:
-    """Return one instrument as a sheet: its columns beside REDCap's own, on the rows that say something of it.
+    """Return one instrument as a sheet: its columns beside REDCap's own, on rows that say something of it.
 
-    So each filled cell of the file lies in one instrument's sheet; record id, REDCap's own and unknown columns in each.
+    So each filled cell of the file lies in one instrument's sheet; the record id, REDCap's own columns and
+    unknown ones lie in each.
     """
     if instrument not in dictionary.instruments:
         raise SourceError(
@@ -172,14 +175,20 @@ def _of_instrument(
         if i in mine or column.part in ("own", "unknown") or column.name == dictionary.record_id
     ]
     says = pl.any_horizontal(pl.col(str(i)).is_not_null() for i in mine) if mine else pl.lit(value=False)
-    here = cells.frame.select(says.alias("here")).to_series() if mine else pl.Series([False] * cells.frame.height)
+    here = (
+        cells.frame.select(says.alias("here")).to_series()
+        if mine
+        else pl.Series([False] * cells.frame.height)
+    )
     position = {old: new for new, old in enumerate(kept)}
     rows = cells.rows[here.to_numpy().astype(np.bool_)]
     known = set(rows.tolist())
     return replace(
         cells,
         names=tuple(cells.names[i] for i in kept),
-        frame=cells.frame.filter(here).select(pl.col(str(old)).alias(str(new)) for old, new in position.items()),
+        frame=cells.frame.filter(here).select(
+            pl.col(str(old)).alias(str(new)) for old, new in position.items()
+        ),
         rows=rows,
         findings=tuple(
             replace(finding, index=position[finding.index])
@@ -189,8 +198,8 @@ def _of_instrument(
     ), tuple(columns[i] for i in kept)
 
 
-def _decimals(columns: tuple[Column, ...], read: RedcapRead) -> dict[int, str]:
-    """Return the columns with a decimal comma by their validation, unless the mapping says one sign for all."""
+def _decimals(columns: tuple[Column, ...], read: RedcapRead) -> dict[int, Decimal]:
+    """Return the columns whose validation asks for a decimal comma, where the mapping says no sign."""
     if "decimal" in read.model_fields_set:
         return {}
     return {

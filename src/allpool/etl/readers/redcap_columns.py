@@ -123,10 +123,10 @@ def names_by_label(labels: Sequence[str | None], dictionary: DataDictionary) -> 
                 place=Place(column=label),
             )
     left = {label: iter(names) for label, names in by_label.items()}
-    names = tuple(next(left[label], label) if label in left else label for label in labels)
+    found = [next(left[label], label) if label in left else label for label in labels]
     return tuple(
-        _timestamp(names[index:], dictionary) or name if name == SURVEY_TIME else name
-        for index, name in enumerate(names)
+        _timestamp(found[index:], dictionary) or name if name == SURVEY_TIME else name
+        for index, name in enumerate(found)
     )
 
 

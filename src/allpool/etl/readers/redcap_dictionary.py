@@ -132,7 +132,10 @@ def load_data_dictionary(
     if cells.problems:
         _unreadable(name, f"row {cells.problems[0]['row']} is not as wide as its header")
     rows = cells.frame.rename(
-        {old: new or f"_{index}" for index, (old, new) in enumerate(zip(cells.frame.columns, cells.names, strict=True))}
+        {
+            old: new or f"_{index}"
+            for index, (old, new) in enumerate(zip(cells.frame.columns, cells.names, strict=True))
+        }
     ).to_dicts()
     return data_dictionary(rows, name=name)
 

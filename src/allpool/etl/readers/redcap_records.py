@@ -84,8 +84,10 @@ class _Values:
 
     def _take(self, number: int, item: Mapping[str, Any]) -> None:
         told = {key: item.get(key) for key in (*ROW_KEY, FIELD, VALUE)}
-        if told[RECORD] is None or told[FIELD] is None or not all(
-            value is None or isinstance(value, PLAIN) for value in told.values()
+        if (
+            told[RECORD] is None
+            or told[FIELD] is None
+            or not all(value is None or isinstance(value, PLAIN) for value in told.values())
         ):
             self._problems.append(_refused(number, "record, field_name and value, each one text"))
             return
@@ -94,7 +96,11 @@ class _Values:
             own = dict(zip((self._dictionary.record_id, *ROW_KEY[1:]), key, strict=True))
             self._rows[key] = {name: value or None for name, value in own.items()}
             self._first.append(number)
-        row, name, value = self._rows[key], str(told[FIELD]), str(told[VALUE] if told[VALUE] is not None else "")
+        row, name, value = (
+            self._rows[key],
+            str(told[FIELD]),
+            str(told[VALUE] if told[VALUE] is not None else ""),
+        )
         if name in self._dictionary and self._dictionary[name].kind == "checkbox":
             self._tick(row, name, value, number)
         elif name == self._dictionary.record_id:
@@ -159,7 +165,9 @@ def _text(value: Any, *, row: int, index: int, findings: list[CellFinding]) -> s
     if isinstance(value, PLAIN):
         return str(value)
     findings.append(
-        CellFinding(row=row, index=index, rule="nested_value", expected="one text, no list or object", value=None)
+        CellFinding(
+            row=row, index=index, rule="nested_value", expected="one text, no list or object", value=None
+        )
     )
     return None
 

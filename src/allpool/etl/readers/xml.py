@@ -79,14 +79,8 @@ def parse(
     parser.StartDoctypeDeclHandler = lambda *_: refuse("declares a document type, which is not read")
     if text is not None:
         parser.CharacterDataHandler = text
-    fed = 0
     try:
-        for chunk in chunks:
-            parser.Parse(chunk, False)
-            fed += len(chunk)
-            if fed - parser.CurrentByteIndex > LONGEST_TAG:
-                refuse("has a tag that is too long")
-        parser.Parse(b"", True)
+        _feed(parser, chunks, refuse)
     except expat.ExpatError:
         refuse("is damaged")
     except (ValueError, LookupError):
@@ -94,6 +88,16 @@ def parse(
             raise
         # an encoding that the document declares and expat cannot take (one of several bytes to a character)
         refuse("declares an encoding that is not read; UTF-8 is")
+
+
+def _feed(parser: expat.XMLParserType, chunks: Iterator[bytes], refuse: Callable[[str], NoReturn]) -> None:
+    fed = 0
+    for chunk in chunks:
+        parser.Parse(chunk, False)
+        fed += len(chunk)
+        if fed - parser.CurrentByteIndex > LONGEST_TAG:
+            refuse("has a tag that is too long")
+    parser.Parse(b"", True)
 
 
 class _LocalNames(dict[str, str]):

@@ -147,10 +147,8 @@ def joined_name(source: str, column: str) -> str:
     return f"{source}.{column}"
 
 
-def _in_sign_of(
-    plan: SourcePlan, decimals: Mapping[str, Literal[".", ","]], column: str
-) -> pl.Expr:
-    """Return a column's text with its decimal sign as that of the file; the other sign stays the wrong one."""
+def _in_sign_of(plan: SourcePlan, decimals: Mapping[str, Literal[".", ","]], column: str) -> pl.Expr:
+    """Return a column's text with the file's decimal sign for its own; the other sign stays the wrong one."""
     if decimals.get(column, plan.read.decimal) == plan.read.decimal:
         return pl.col(column)
     return pl.col(column).str.replace_many([".", ","], [",", "."])
