@@ -107,8 +107,8 @@ def names_by_label(labels: Sequence[str | None], dictionary: DataDictionary) -> 
     Raises SourceError `ambiguous_header` where it has only some.
     """
     by_label: dict[str, list[str]] = {}
-    for name, label in [*((name, label) for name, label in OWN.items()), *exported_columns(dictionary)]:
-        by_label.setdefault(label, []).append(name)
+    for column, said in [*OWN.items(), *exported_columns(dictionary)]:
+        by_label.setdefault(said, []).append(column)
     shown: dict[str, int] = {}
     for label in labels:
         if label is not None:

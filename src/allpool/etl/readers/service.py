@@ -8,9 +8,10 @@ from pathlib import Path
 
 from allpool.errors import SourceError
 from allpool.etl.readers.query import read_query
+from allpool.etl.readers.redcap_api import read_redcap_api
 from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.table import Cells
-from allpool.mappings.read import Read, SqlRead
+from allpool.mappings.read import Read, RedcapRead, SqlRead
 
 SLICE = 50_000
 
@@ -23,6 +24,8 @@ def answer(read: Read, folder: Path, limits: ReadLimits) -> tuple[Cells, str, in
     """
     if isinstance(read, SqlRead):
         cells = read_query(read, folder, limits)
+    elif isinstance(read, RedcapRead):
+        cells = read_redcap_api(read, folder)
     else:
         raise SourceError(f"format {read.format} reads files; name them in `file`", rule="missing_file")
     sha256, size = _hashed(cells)
