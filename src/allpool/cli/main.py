@@ -18,6 +18,7 @@ from allpool.cli.nightly import nightly
 from allpool.cli.published import published
 from allpool.cli.quarantine import quarantine
 from allpool.cli.status import status
+from allpool.cli.terminology import terminology
 from allpool.cli.trace import trace
 from allpool.errors import AllpoolError, ExitCode, exit_code
 from allpool.version import __version__
@@ -40,7 +41,20 @@ def allpool() -> None:
     """
 
 
-for command in (init, nightly, check, db, quarantine, analyse, published, trace, export, report, status):
+for command in (
+    init,
+    nightly,
+    check,
+    db,
+    quarantine,
+    analyse,
+    published,
+    trace,
+    export,
+    report,
+    status,
+    terminology,
+):
     allpool.add_command(command)
 
 

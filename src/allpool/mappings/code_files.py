@@ -37,7 +37,7 @@ def relation_of(line: Line) -> Relation:
     wrong = fault(code, equivalence, comment)
     if wrong:
         line.fail(wrong)
-    return Relation(line.cells["text"], code, cast(Equivalence, equivalence), comment)
+    return Relation(line.cells["text"], code, cast("Equivalence", equivalence), comment)
 
 
 def code_file(relations: Iterable[Relation]) -> str:
