@@ -107,7 +107,7 @@ def test_a_project_reads_as_its_own_xml_says(projects: Path, name: str) -> None:
             wanted = expected(project, key, column)
             got = from_r(row[column]) if name == "russian" else text(row[column])
             if wanted is None and column.endswith("_complete"):
-                # the export gives the status of forms that nobody opened as Incomplete; the XML leaves them out
+                # the export calls forms that nobody opened Incomplete; the XML leaves them out
                 assert got in (None, "0"), (column, key)
             else:
                 assert got == wanted, (column, key)

@@ -110,7 +110,8 @@ def _notices(
                 "dictionary of the day of the export",
             )
         )
-    lacking = [name for name, _ in exported_columns(dictionary) if name not in cells.names]
+    there = {column.said_name for column in columns}
+    lacking = [name for name, _ in exported_columns(dictionary, read.instrument) if name not in there]
     if lacking and not read.partial:
         found.append(
             problem(

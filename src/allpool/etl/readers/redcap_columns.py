@@ -42,6 +42,11 @@ class Column:
     """Of a box: whether it ticks one of the project's missing-data codes."""
 
     @property
+    def said_name(self) -> str:
+        """Its name as REDCap writes it today."""
+        return box_name(self.field.name, self.code) if self.field and self.code is not None else self.name
+
+    @property
     def choices(self) -> Mapping[str, str]:
         """Codes that a cell may hold -> their labels; empty where cells hold no codes."""
         if self.part == "status":
@@ -88,16 +93,16 @@ def box_name(field: str, code: str) -> str:
     return f"{field}{BOX}{re.sub('[^a-z0-9_]', '', code.lower().replace('-', '_'))}"
 
 
-def exported_columns(dictionary: DataDictionary) -> Iterator[tuple[str, str]]:
-    """Yield name and label of every column that a whole export has, in REDCap's order."""
-    for instrument in dictionary.instruments:
+def exported_columns(dictionary: DataDictionary, instrument: str | None = None) -> Iterator[tuple[str, str]]:
+    """Yield name and label of the columns that an export has in REDCap's order: all, or an instrument's."""
+    for form in (instrument,) if instrument else dictionary.instruments:
         for item in dictionary.fields:
-            if item.instrument == instrument and item.kind == "checkbox":
+            if item.instrument == form and item.kind == "checkbox":
                 for code, label in item.choices.items():
                     yield box_name(item.name, code), f"{item.label} (choice={label})"
-            elif item.instrument == instrument and item.is_exported:
+            elif item.instrument == form and item.is_exported:
                 yield item.name, item.label
-        yield f"{instrument}_complete", "Complete?"
+        yield f"{form}_complete", "Complete?"
 
 
 def names_by_label(labels: Sequence[str | None], dictionary: DataDictionary) -> tuple[str | None, ...]:
