@@ -15,7 +15,7 @@ from allpool.errors import Place, SourceError
 from allpool.etl.readers.header import header_names
 from allpool.etl.readers.packed import refuse_too_large
 from allpool.etl.readers.source import ReadLimits
-from allpool.etl.readers.table import Cells
+from allpool.etl.readers.table import Cells, without_nul
 from allpool.etl.readers.texts import duration_text, number_texts
 from allpool.mappings.read import ParquetRead
 
@@ -45,12 +45,13 @@ def read_parquet(content: bytes, read: ParquetRead, limits: ReadLimits) -> Cells
             refuse_too_large(frame.height, len(names), packed_bytes=len(content), limits=limits)
             leaves[len(leaves)] = _text(leaf, name, read.decimal)
             _refuse_long(leaves[len(leaves) - 1], limits)
-    return Cells(
+    cells = Cells(
         names=header_names(names, row=None),
         frame=pl.DataFrame([leaf.alias(str(index)) for index, leaf in leaves.items()]),
         rows=np.arange(1, frame.height + 1, dtype=np.int64),
         header_row=None,
     )
+    return without_nul(cells)
 
 
 def _check(content: bytes, limits: ReadLimits) -> None:

@@ -17,7 +17,7 @@ from allpool.errors import Place, SourceError
 from allpool.etl.readers.header import header_names
 from allpool.etl.readers.secret import secret
 from allpool.etl.readers.source import ReadLimits
-from allpool.etl.readers.table import Cells
+from allpool.etl.readers.table import Cells, without_nul
 from allpool.etl.readers.texts import UnknownTypeError, text_of
 from allpool.mappings.read import SqlRead
 
@@ -154,12 +154,13 @@ def _answer(connection: Connection, read: SqlRead, limits: ReadLimits) -> Cells:
                 rule="answer_too_large",
             )
     connection.rollback()
-    return Cells(
+    cells = Cells(
         names=names,
         frame=pl.concat(frames),
         rows=np.arange(1, height + 1, dtype=np.int64),
         header_row=None,
     )
+    return without_nul(cells)
 
 
 def _texts(values: tuple[Any, ...], name: str | None, decimal: str) -> list[str | None]:

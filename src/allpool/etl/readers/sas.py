@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -52,6 +54,12 @@ def _transport(content: bytes, read: SasRead, limits: ReadLimits) -> tuple[str |
             first, is_missing = member.missing(index, rows=height)
             for row in np.flatnonzero(is_missing & (first != ord("."))).tolist():
                 values[name][row] = chr(first[row])
+        elif (cut := member.cut_text(index, rows=height)) is not None:
+            raise SourceError(
+                "a text holds a byte 0 before its end; correct it, or export again",
+                rule="nul_byte",
+                place=Place(row=cut + 1, column=name),
+            )
     sheet = member.name if read.member is not None else None
     return sheet, read.encoding, _cells(values, found, read)
 
@@ -104,13 +112,15 @@ def _by_library(
 ) -> tuple[dict[str, list[Any]], Any]:
     """Return the columns, each a list with None where nothing is, and what the file says of them."""
     try:
-        values, found = function(
-            io.BytesIO(content),
-            encoding=codecs.lookup(encoding).name if encoding else None,
-            disable_datetime_conversion=True,
-            output_format="dict",
-            **words,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of columns with one name, which are refused here
+            values, found = function(
+                io.BytesIO(content),
+                encoding=codecs.lookup(encoding).name if encoding else None,
+                disable_datetime_conversion=True,
+                output_format="dict",
+                **words,
+            )
     except UnicodeDecodeError:
         raise SourceError(
             f"its texts are not in {encoding or 'UTF-8'}; declare the encoding that SAS wrote it in",
@@ -133,12 +143,18 @@ def _cells(values: Mapping[str, list[Any]], found: Any, read: SasRead) -> Cells:
         for name, column in values.items()
     ]
     return Cells(
-        names=header_names(list(values), row=None),
+        names=_names(values),
         frame=pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)]),
         rows=np.arange(1, _height(values) + 1, dtype=np.int64),
         header_row=None,
         labels=tuple(found.column_labels),
     )
+
+
+def _names(values: Mapping[str | None, list[Any]]) -> tuple[str | None, ...]:
+    """Return the columns' names; the library below calls a second X `X_duplicated1`."""
+    first = {name: re.sub(r"_duplicated[0-9]+$", "", name or "") for name in values}
+    return header_names([told if told in values else name or "" for name, told in first.items()], row=None)
 
 
 def _strings(column: list[Any]) -> pl.Series:

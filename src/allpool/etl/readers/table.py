@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -107,6 +107,30 @@ def source_table(cells: Cells, facts: FileFacts, limits: ReadLimits) -> SourceTa
         passed_over=_passed_over(cells, names),
         decimals={names[str(index)]: sign for index, sign in cells.decimals.items() if str(index) in names},
     )
+
+
+def without_nul(cells: Cells) -> Cells:
+    """Return cells whose texts databases take: one that holds NUL is null, and a finding `nul_byte`."""
+    frame, findings = cells.frame, list[CellFinding]()
+    has_nul = pl.all().str.contains("\0", literal=True)
+    for index, (name, found) in enumerate(frame.select(has_nul.any()).to_dict(as_series=False).items()):
+        if not found[0]:
+            continue
+        wrong = frame.select(pl.col(name).str.contains("\0", literal=True).fill_null(value=False)).to_series()
+        findings += [
+            CellFinding(
+                row=row,
+                index=index,
+                rule="nul_byte",
+                expected="text; this cell holds a byte 0, which no text has",
+                value=text.replace("\0", "\N{SYMBOL FOR NULL}"),
+            )
+            for row, text in zip(
+                cells.rows[wrong.to_numpy()].tolist(), frame[name].filter(wrong), strict=True
+            )
+        ]
+        frame = frame.with_columns(pl.when(~wrong).then(pl.col(name)).alias(name))
+    return replace(cells, frame=frame, findings=(*cells.findings, *findings)) if findings else cells
 
 
 def _passed_over(cells: Cells, names: dict[str, str]) -> pl.DataFrame:

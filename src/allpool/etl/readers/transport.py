@@ -65,12 +65,22 @@ class Member:
 
         A missing number is `.`, `_` or a letter, and zeros (TS-140, "Missing values").
         """
-        variable = self.variables[index]
-        grid = np.frombuffer(self.data, dtype=np.uint8, count=rows * self.width).reshape(rows, self.width)
-        cells = grid[:, variable.position : variable.position + variable.length]
+        cells = self._cells(index, rows)
         first = cells[:, 0]
         said = (first == ord(".")) | (first == ord("_")) | ((first >= ord("A")) & (first <= ord("Z")))
         return first, said & ~cells[:, 1:].any(axis=1)
+
+    def cut_text(self, index: int, *, rows: int) -> int | None:
+        """Return the first row (from 0) whose text goes on after a byte 0, where a reader in C stops."""
+        cells = self._cells(index, rows)
+        ended = np.logical_or.accumulate(cells == 0, axis=1)
+        going_on = (ended & (cells != 0) & (cells != ord(" "))).any(axis=1)
+        return int(going_on.argmax()) if going_on.any() else None
+
+    def _cells(self, index: int, rows: int) -> Bytes:
+        variable = self.variables[index]
+        grid = np.frombuffer(self.data, dtype=np.uint8, count=rows * self.width).reshape(rows, self.width)
+        return grid[:, variable.position : variable.position + variable.length]
 
 
 def members(content: bytes) -> tuple[Member, ...]:
@@ -116,7 +126,7 @@ def _member(library: bytes, part: bytes) -> Member:
     if [0, *ends[:-1]] != [variable.position for variable in variables]:
         unreadable("the places of its variables do not follow each other; export it again")
     data = part[_data(part, 5 + -(-count * size // RECORD), version) :]
-    name = part[3 * RECORD + 8 : 3 * RECORD + (40 if version else 16)]
+    name = part[2 * RECORD + 8 : 2 * RECORD + (40 if version else 16)]
     return Member(name.decode("ascii", "replace").strip(), library + part, variables, data)
 
 
