@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from allpool.etl.readers.flatten import leaves, parser
+from allpool.etl.readers.flatten import leaves
 from allpool.models.fhir_types import KEYS
 
 Resource = Mapping[str, Any]
@@ -19,8 +20,30 @@ class Number(str):
     __slots__ = ()
 
 
-parse: Final = parser(number=Number)
-"""A text -> its JSON value with `Number`s. Raises ValueError and RecursionError, as `flatten.parser` says."""
+class Twice(dict[str, Any]):
+    """An object in which a name stands twice: which of the two is meant nobody knows."""
+
+
+def parse(text: str) -> Any:
+    """Return the JSON value of a text, with `Number`s, and `Twice` where a name stands twice.
+
+    Raises ValueError for what is no JSON (RFC 8259), and RecursionError for endless nesting.
+    """
+    return _DECODER.decode(text)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else Twice(found)
+
+
+def _no_constant(_: str) -> None:
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_float=Number, parse_int=Number, parse_constant=_no_constant, object_pairs_hook=_object
+)
 
 
 def canonical(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Landing: every resource of a FHIR feed kept whole, less the direct identifiers of persons."""

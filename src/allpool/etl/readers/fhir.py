@@ -1,0 +1,126 @@
+"""FHIR R4 resources of one type as rows: a column for each leaf's path, digits as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from allpool.errors import SourceError
+from allpool.etl.readers.fhir_entries import Entry, Refusal, fhir_entries
+from allpool.etl.readers.fhir_json import cells
+from allpool.etl.readers.fhir_structure import Fault
+from allpool.etl.readers.header import RESERVED
+from allpool.etl.readers.source import Problem, problem
+from allpool.etl.readers.table import CellFinding, Cells
+from allpool.mappings.read import FhirRead
+
+FULL_URL: Final = "fullUrl"
+"""Column of a Bundle entry's own address, by which others call a resource that has no id yet."""
+
+COLUMNS: Final = 50_000
+
+
+def read_fhir(content: Iterable[bytes], read: FhirRead, *, lines: bool) -> Cells:
+    """Return the resources of type `read.resource` as rows.
+
+    Columns are called by `fhir_json.cells`; the column `fullUrl` is the Bundle entry's. `_row` is the line of
+    NDJSON, or the number of the Bundle's entry. An element with a structural fault is no cell but a problem
+    (`fhir_element`, `fhir_type`, `fhir_empty`) without its value. Lines and entries that cannot be taken are
+    problems of scope `row`: those of the type, and those of which no type is known. Raises SourceError as
+    `fhir_entries` does, `no_resource` where the mapping says no type, and `too_many_columns`.
+    """
+    if read.resource is None:
+        raise SourceError("say which resources are rows: resource under read", rule="no_resource")
+    made = _Columns()
+    problems: list[Problem] = []
+    for found in fhir_entries(content, read, lines=lines):
+        if isinstance(found, Refusal):
+            if found.type in (None, read.resource):
+                problems.append(refused(found))
+        elif found.type == read.resource:
+            made.add(found)
+    return made.cells(problems)
+
+
+def refused(found: Refusal) -> Problem:
+    """Return the problem of a line or entry that cannot be taken; it counts as one cell."""
+    return problem(found.rule, scope="row", row=found.row, expected=found.expected, cells=1)
+
+
+def row_cells(entry: Entry) -> tuple[dict[str, str], dict[str, Fault]]:
+    """Return the cells of a resource, and the faults by the cells that they make unreadable."""
+    said = cells("", entry.resource)
+    if entry.full_url is not None:
+        said[FULL_URL] = entry.full_url
+    faulty: dict[str, Fault] = {}
+    for fault in entry.faults:
+        beneath = [path for path in said if _is_beneath(path, fault.path)]
+        # no element of FHIR is called so and is a text; the name stays the transform's own
+        mine = [f"{path}[0]" if path in RESERVED else path for path in beneath or [fault.path]]
+        faulty |= dict.fromkeys(mine, fault)
+        for path in RESERVED.intersection(beneath):
+            said[f"{path}[0]"] = said.pop(path)
+    return said, faulty
+
+
+def _is_beneath(path: str, place: str) -> bool:
+    return path == place or (path.startswith(place) and path[len(place)] in ".[")
+
+
+class _Columns:
+    """Cells by column, in the order in which the resources first name them."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.columns: dict[str, tuple[list[int], list[str]]] = {}
+        self.faults: list[tuple[int, str, Fault]] = []
+
+    def add(self, entry: Entry) -> None:
+        """Add a resource as a row."""
+        said, faulty = row_cells(entry)
+        place = len(self.rows)
+        self.rows.append(entry.row)
+        for path, text in said.items():
+            if faulty and path in faulty:
+                continue
+            places, texts = self.columns.setdefault(path, ([], []))
+            places.append(place)
+            texts.append(text)
+        for path, fault in faulty.items():
+            self.columns.setdefault(path, ([], []))
+            self.faults.append((entry.row, path, fault))
+        if len(self.columns) > COLUMNS:
+            raise SourceError(
+                f"the resources have more than {COLUMNS:,} paths; expected fewer: is a list of them nested?",
+                rule="too_many_columns",
+            )
+
+    def cells(self, problems: list[Problem]) -> Cells:
+        """Return what was added as the reader's cells."""
+        names = list(self.columns)
+        frame = pl.DataFrame(self._series(), schema=dict.fromkeys(names, pl.String()), height=len(self.rows))
+        index = {name: position for position, name in enumerate(names)}
+        return Cells(
+            names=tuple(names),
+            frame=frame,
+            rows=np.array(self.rows, dtype=np.int64),
+            header_row=None,
+            problems=tuple(problems),
+            findings=tuple(
+                CellFinding(row=row, index=index[path], rule=fault.rule, expected=fault.expected, value=None)
+                for row, path, fault in self.faults
+            ),
+        )
+
+    def _series(self) -> Mapping[str, list[str | None]]:
+        return dict(self._filled())
+
+    def _filled(self) -> Iterator[tuple[str, list[str | None]]]:
+        for name, (places, texts) in self.columns.items():
+            filled: list[str | None] = [None] * len(self.rows)
+            for place, text in zip(places, texts, strict=True):
+                filled[place] = text
+            yield name, filled
