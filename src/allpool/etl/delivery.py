@@ -91,7 +91,9 @@ def fingerprint(
         if plan.file is None:
             return None
         try:
-            for path in (path for pattern in (plan.file, *plan.read.beside) for path in list_files(folder, pattern)):
+            for path in (
+                path for pattern in (plan.file, *plan.read.beside) for path in list_files(folder, pattern)
+            ):
                 digest.update(f"{plan.name}|{path.relative_to(folder).as_posix()}|{file_hash(path)}".encode())
         except SourceError:
             return None

@@ -50,8 +50,9 @@ def identifying(texts: pl.Series) -> pl.Series:
     long = texts.str.len_bytes() >= SHORTEST
     if not long.any():
         return found
+    needed = {form.needs: long & texts.str.contains(form.needs) for form in FORMS if form.single}
     for form in FORMS:
-        if not form.single:
+        if not form.single or not needed[form.needs].any():
             continue
         at = (long & texts.str.contains(form.pattern)).arg_true()
         held = [form.is_within(text) for text in texts.gather(at).to_list()]
@@ -73,7 +74,10 @@ def _by_form(texts: pl.DataFrame, cells: int) -> Suspicion | None:
     long = texts.filter(pl.col("text").str.len_bytes() >= SHORTEST)
     if int(long["cells"].sum()) < HALF * cells:
         return None
+    needed = {needs: _share(long, needs, cells) for needs in dict.fromkeys(form.needs for form in FORMS)}
     for form in FORMS:
+        if needed[form.needs] < HALF:
+            continue
         passed, share = _passing(form, long, cells)
         if share >= HALF and (form.chance is None or passed >= TELLING):
             return Suspicion(kind=form.kind, share=share, reason=f"{share:.0%} of its cells are {form.title}")

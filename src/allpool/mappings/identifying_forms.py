@@ -39,6 +39,8 @@ class Form:
     kind: IdentifierKind
     title: str
     pattern: str
+    needs: str = r"[0-9]{3}"
+    """A short expression that every text of the form matches, looked for first."""
     check: Callable[[str], bool] | None = None
     chance: str | None = None
     checked: str | None = None
@@ -72,17 +74,19 @@ def _is_mobile(text: str) -> bool:
 
 
 FORMS: Final = (
-    Form("email", "e-mail addresses", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"),
+    Form("email", "e-mail addresses", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", "@"),
     Form(
         "national_id",
         "Chinese resident ids with their check character (GB 11643-1999)",
         r"[1-9][0-9]{5}(?:18|19|20)[0-9]{9}[0-9Xx]",
+        r"[0-9]{9}",
         check_digits.is_chinese_resident_id,
     ),
     Form(
         "national_id",
         "Chinese resident ids of 15 digits",
         r"[1-9][0-9]{14}",
+        r"[0-9]{9}",
         check_digits.is_chinese_resident_id,
         chance=r"[0-9]{15}",
     ),
@@ -90,6 +94,7 @@ FORMS: Final = (
         "national_id",
         "Czech birth numbers with their check digit",
         r"[0-9]{6}\s?/\s?[0-9]{3,4}",
+        r"[0-9]{6}\s?/",
         check_digits.is_czech_birth_number,
         chance=r"[0-9]{6}\s?/\s?[0-9]{4}",
         checked=r"[0-9]{6}\s?/\s?[0-9]{4}",
@@ -98,6 +103,7 @@ FORMS: Final = (
         "national_id",
         "Czech birth numbers without their slash, with their check digit",
         r"[0-9]{10}",
+        r"[0-9]{9}",
         check_digits.is_czech_birth_number,
         chance=r"[0-9]{10}",
     ),
@@ -105,6 +111,7 @@ FORMS: Final = (
         "national_id",
         "German insurance numbers with their check digit",
         r"[A-Z][0-9]{9}",
+        r"[0-9]{9}",
         check_digits.is_german_insurance_number,
         chance=r"[A-Z][0-9]{9}",
         single=False,
@@ -113,27 +120,30 @@ FORMS: Final = (
         "national_id",
         "German tax numbers with their check digit",
         r"[1-9][0-9]{10}",
+        r"[0-9]{9}",
         check_digits.is_german_tax_number,
         chance=r"[0-9]{11}",
         single=False,
     ),
     # 电信网编号计划 (Ministry of Industry and Information Technology, 2017): 1[3-9] and nine digits
     Form(
-        "phone", "Chinese mobile phones", r"1[3-9][0-9](?:[ -]?[0-9]{4}){2}", _is_mobile, chance=r"[0-9]{11}"
+        "phone", "Chinese mobile phones", r"1[3-9][0-9](?:[ -]?[0-9]{4}){2}", r"[0-9]{4}", _is_mobile, chance=r"[0-9]{11}"
     ),
-    Form("phone", "Chinese landline phones", r"\(?0[1-9][0-9]{1,2}\)?[ -][2-9][0-9]{6,7}"),
+    Form("phone", "Chinese landline phones", r"\(?0[1-9][0-9]{1,2}\)?[ -][2-9][0-9]{6,7}", r"[0-9]{7}"),
     # ITU-T E.164: at most 15 digits after the plus sign
-    Form("phone", "phones with a country code", r"\+[1-9](?:[ ()/.-]{0,2}[0-9]){8,14}"),
+    Form("phone", "phones with a country code", r"\+[1-9](?:[ ()/.-]{0,2}[0-9]){8,14}", r"\+[1-9]"),
     Form(
         "phone",
         "North American phones",
         r"\([2-9][0-9]{2}\) ?[2-9][0-9]{2}[-. ][0-9]{4}|[2-9][0-9]{2}[-.][2-9][0-9]{2}[-.][0-9]{4}",
+        r"[0-9]{3}[-.][0-9]{4}|\) ?[0-9]",
     ),
     Form(
         "address",
         "Chinese addresses",
         rf"[{HAN}]{{1,8}}(?:省|市|自治区)[{HAN}]{{0,10}}(?:区|县|市|旗|镇|乡)[{HAN}0-9A-Za-z-]{{1,40}}"
         r"(?:路|街|巷|弄|号|村|室|栋|幢|组|屯)[0-9A-Za-z-]{0,6}(?:号|室)?",
+        "省|市|自治区",
     ),
     Form(
         "address",
@@ -143,6 +153,7 @@ FORMS: Final = (
         r"|\p{Lu}[\p{L}.-]{2,40}(?:straße|strasse|str\.|weg|platz|gasse|allee) \d{1,4}[a-z]?(?:,? .{0,60})?"
         r"|\d{1,5} (?:[NSEW]\. )?\p{Lu}[\p{L}.' -]{1,40} "
         r"(?:St|Street|Ave|Avenue|Road|Rd|Lane|Ln|Drive|Dr|Blvd|Boulevard|Court|Ct|Way)\b\.?(?:,? .{0,80})?",
+        r"[a-zá-ž]{2}[a-zá-ž.]* [0-9]|[0-9]{1,5} (?:[NSEW]\. )?[A-Z][a-z]",
         single=False,
     ),
 )  # fmt: skip

@@ -28,8 +28,9 @@ class DateReading:
 
     format: str
     cells: int
-    first_year: int
-    last_year: int
+    first_year: int | None
+    """None, like `last_year`, where fewer cells than the minimum frequency are dates."""
+    last_year: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,130 @@
+"""A source file described: each sheet's columns, their kinds, values, dates, units and likely identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Literal
+
+import polars as pl
+
+from allpool.errors import ConfigError, Place, SourceError
+from allpool.etl.profile.blocks import TextLayout, text_blocks
+from allpool.etl.profile.columns import column_profile
+from allpool.etl.profile.tables import Table, tables, text_format
+from allpool.etl.profile.tally import Tally
+from allpool.etl.readers.files import opened
+from allpool.etl.readers.header import placeholder
+from allpool.mappings.identifiers import identifying
+from allpool.mappings.profile import ColumnProfile, TableProfile
+
+MINIMUM_FREQUENCY: Final = 5
+"""Cells that hold a value before it is told: the smallest cell that health data are published with."""
+THREADS: Final = 4
+
+
+def profile(
+    path: Path, *, sheet: str | None = None, minimum_frequency: int = MINIMUM_FREQUENCY
+) -> list[TableProfile]:
+    """Return the profile of each table of a file: one for a text, one per sheet or data set.
+
+    Memory is bounded for texts of any length. No value is told that fewer than `minimum_frequency` cells
+    hold, and none of a column that looks like a direct identifier.
+    Raises SourceError where the file cannot be read, ConfigError where it, or `sheet`, is not there.
+    """
+    if minimum_frequency < 2:
+        raise ConfigError(
+            "the minimum frequency is at least 2: a value that one cell holds is a patient's own"
+        )
+    if not path.is_file():
+        raise ConfigError("there is no such file", place=Place(file=str(path)))
+    try:
+        kind = text_format(path)
+        if kind is None:
+            found = [_table(given, path.name, minimum_frequency) for given in tables(path, sheet)]
+            return _not_empty(found)
+        return [_text(path, kind, minimum_frequency)]
+    except SourceError as error:
+        place = replace(error.place or Place(), file=path.name)
+        raise SourceError(error.message, rule=error.rule, place=place) from None
+
+
+def _text(path: Path, kind: Literal["csv", "tsv"], minimum_frequency: int) -> TableProfile:
+    with opened(path) as file:
+        layout, blocks = text_blocks(file)
+        tallies, rows = _counted(blocks, len(layout.names))
+    columns = tuple(
+        column_profile(
+            name or placeholder(index + 1), index + 1, tally, rows=rows, minimum_frequency=minimum_frequency
+        )
+        for index, (name, tally) in enumerate(zip(layout.names, tallies, strict=True))
+        if name is not None or tally.filled
+    )
+    _refuse_data(columns, layout)
+    return TableProfile(
+        file=path.name,
+        sheet=None,
+        rows=rows,
+        columns=columns,
+        minimum_frequency=minimum_frequency,
+        format=kind,
+        encoding=layout.encoding,
+        separator=layout.separator,
+        decimal=_decimal(columns),
+        header_row=layout.header_row,
+    )
+
+
+def _table(given: Table, file: str, minimum_frequency: int) -> TableProfile:
+    frame = given.frame
+    tallies, rows = _counted([frame], frame.width)
+    columns = tuple(
+        column_profile(column, index + 1, tally, rows=rows, minimum_frequency=minimum_frequency)
+        for index, (column, tally) in enumerate(zip(frame.columns, tallies, strict=True))
+    )
+    return TableProfile(
+        file=file,
+        sheet=given.sheet,
+        rows=rows,
+        columns=columns,
+        minimum_frequency=minimum_frequency,
+        format=given.format,
+        decimal=_decimal(columns),
+        header_row=given.header_row,
+    )
+
+
+def _counted(blocks: Iterable[pl.DataFrame], width: int) -> tuple[list[Tally], int]:
+    """Return the counts of each column, and the rows that hold anything."""
+    tallies = [Tally() for _ in range(width)]
+    rows = 0
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="profile") as pool:
+        for block in blocks:
+            blank = block.select(pl.all_horizontal(pl.all().is_null()).sum()).item() if width else 0
+            rows += block.height - int(blank)
+            list(pool.map(Tally.add, tallies, block.iter_columns()))
+    return tallies, rows
+
+
+def _decimal(columns: Iterable[ColumnProfile]) -> Literal[".", ","]:
+    kinds = [column.kinds for column in columns]
+    commas = sum(kind.get("decimal_comma", 0) for kind in kinds)
+    return "," if commas > sum(kind.get("decimal", 0) for kind in kinds) else "."
+
+
+def _refuse_data(columns: Iterable[ColumnProfile], layout: TextLayout) -> None:
+    """Raise SourceError where the names of columns are no names: they would be told."""
+    names = pl.Series([column.name for column in columns], dtype=pl.String)
+    if identifying(names).any():
+        raise SourceError(
+            "a column is called like a direct identifier; expected a row of column names above the data",
+            rule="no_header",
+            place=Place(row=layout.header_row),
+        )
+
+
+def _not_empty(found: list[TableProfile]) -> list[TableProfile]:
+    """Leave out sheets without records beside those with some: titles and notes."""
+    return [table for table in found if table.rows] or found
