@@ -12,29 +12,56 @@ import polars as pl
 from allpool.config import FeedSection
 from allpool.errors import ConfigError, Place
 from allpool.etl.delivery import Delivery, read_delivery
-from allpool.etl.readers import list_files
+from allpool.etl.finding_groups import FindingGroup, grouped
+from allpool.etl.readers import FileFacts
 from allpool.etl.transform.ledger import Account, Verdict
 from allpool.etl.transform.source import Scene
-from allpool.etl.transform.transform import transform
+from allpool.etl.transform.transform import Harmonised, transform
 from allpool.etl.waiting import COLUMNS, waiting
 from allpool.mappings.compile import load_mapping
 from allpool.mappings.plan import CompiledMapping
 
 KEY = b"not a secret: pseudonyms of a check are thrown away"
+TOLD = (*(name for name in COLUMNS if name != "value"), "value")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How many records of one kind would load."""
+
+    record: str
+    element: str | None
+    records: int
 
 
 @dataclass(frozen=True)
 class Precheck:
-    """What would wait (no values), and the account of each file's cells."""
+    """What would load, what would wait, and the account of each file's cells."""
 
-    findings: Sequence[Mapping[str, Any]]
+    mapping: CompiledMapping
+    found: pl.DataFrame
+    """Findings as rows of the quarantine table; `value` only where it was asked for."""
     accounts: Mapping[str, Account]
+    kinds: Sequence[Kind]
+    files: Sequence[FileFacts]
+    """Facts of the files that could be read, one for each sheet."""
+
+    @property
+    def findings(self) -> Sequence[Mapping[str, Any]]:
+        """All findings, one by one."""
+        return self.found.to_dicts()
+
+    @property
+    def groups(self) -> Sequence[FindingGroup]:
+        """The findings, those that are equal but for their row as one."""
+        return grouped(self.found)
 
 
-def precheck(paths: Sequence[Path], mapping_file: Path) -> Precheck:
+def precheck(paths: Sequence[Path], mapping_file: Path, *, values: bool = False) -> Precheck:
     """Return what the night would say of the files (or folder) `paths` under a mapping.
 
-    The whole folder is read, so that patients and joined columns are known; told is of the files named.
+    The whole folder is read, so that patients and joined columns are known; told is of the files named. The
+    findings come without what the cells say, unless `values` asks for it.
     """
     folder = _folder(paths)
     named = {path.resolve().relative_to(folder).as_posix() for path in paths if path.is_file()}
@@ -50,39 +77,61 @@ def precheck(paths: Sequence[Path], mapping_file: Path) -> Precheck:
         for table, rows in harmonised.tables.items()
     }
     accounts: dict[str, Account] = {}
+    chosen: dict[str, FileFacts] = {}
     for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
         ledger.found_by_reader(file.problems)
         ledger.passed_over_by_reader(file.passed_over)
         if named and file.frame.file not in named:
             continue
+        chosen[file.frame.id] = file.facts
         name = f"{file.frame.file} [{file.frame.sheet}]" if file.frame.sheet else file.frame.file
         name = f"{name} as {file.frame.source}" if name in accounts else name
         accounts[name] = ledger.settle(loaded).with_reader(blank=file.blank_cells, lost=file.lost_cells)
-    found = waiting(feed, delivery, harmonised.quarantine, pl.DataFrame()).drop("value")
-    unread = [_unread(path, mapping) for path in sorted(named - _read(delivery, folder, mapping))]
+    found = waiting(feed, delivery, harmonised.quarantine, pl.DataFrame()).select(
+        *TOLD[:-1], pl.col("value") if values else pl.lit(None, dtype=pl.String).alias("value")
+    )
+    unread = [_unread(path, mapping) for path in sorted(named - _read(delivery))]
     told = found.filter(pl.col("file").is_in(sorted(named))) if named else found
-    return Precheck([*unread, *told.to_dicts()], accounts)
+    return Precheck(
+        mapping,
+        pl.concat([pl.DataFrame(unread, schema=found.schema), told]),
+        accounts,
+        _kinds(harmonised, mapping, chosen),
+        list(chosen.values()),
+    )
 
 
-def _read(delivery: Delivery, folder: Path, mapping: CompiledMapping) -> set[str]:
-    """Return the files that a source of the mapping reads, or tried to, and those that tell how."""
-    beside = {
-        path.relative_to(folder).as_posix()
-        for plan in mapping.sources
-        for pattern in plan.read.beside
-        for path in list_files(folder, pattern)
-    }
-    files = {file.frame.file for file in delivery.files} | {failure.path for _, failure in delivery.failures}
-    return files | beside
+def _kinds(harmonised: Harmonised, mapping: CompiledMapping, chosen: Mapping[str, object]) -> list[Kind]:
+    """Count the records from the `chosen` files by kind, in the mapping's order."""
+    counts: dict[tuple[str, str | None], int] = {}
+    for rule in (rule for plan in mapping.sources for rule in plan.rules):
+        rows = harmonised.tables.get(rule.table)
+        made = 0
+        if rows is not None:
+            own = (pl.col("rule") == rule.id) & pl.col("source_file").is_in(list(chosen))
+            made = rows.filter(own).height
+        key = (rule.record, rule.data_element)
+        counts[key] = counts.get(key, 0) + made
+    return [Kind(record, element, number) for (record, element), number in counts.items() if number]
+
+
+def _read(delivery: Delivery) -> set[str]:
+    """Return the files that a source of the mapping reads, or tried to."""
+    return {file.frame.file for file in delivery.files} | {failure.path for _, failure in delivery.failures}
 
 
 def _unread(path: str, mapping: CompiledMapping) -> Mapping[str, Any]:
     """Return the finding that no source reads a file."""
     patterns = ", ".join(dict.fromkeys(plan.file for plan in mapping.sources if plan.file))
     expected = f"a file that the mapping reads ({patterns}); correct its name, or `file` in the mapping"
-    blank = dict.fromkeys(COLUMNS)
-    del blank["value"]
-    return {**blank, "file": path, "scope": "file", "rule": "unmapped_file", "expected": expected}
+    return {
+        **dict.fromkeys(TOLD),
+        "file": path,
+        "scope": "file",
+        "rule": "unmapped_file",
+        "severity": "quarantine",
+        "expected": expected,
+    }
 
 
 def _folder(paths: Sequence[Path]) -> Path:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from sqlalchemy import Connection, text
 
 import allpool
@@ -81,7 +83,10 @@ def write_report(
         lstrip_blocks=True,
     )
     plans = list({result.plan.plan: result.plan for result in results}.values())
-    page = environment.get_template("report.html").render(
+    page = environment.get_template(
+        "report.html"
+    ).render(
+        style=Markup(files("allpool").joinpath("page.css").read_text(encoding="utf-8")),  # noqa: S704  # our own
         plans=[
             {
                 "plan": plan,

@@ -1,0 +1,1 @@
+"""Pages for a centre: one file each, in its language, with nothing to fetch."""
