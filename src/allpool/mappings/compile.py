@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,12 +14,13 @@ from allpool.mappings.external import external_code
 from allpool.mappings.fields import check_missing, check_pattern, compile_field
 from allpool.mappings.functions import FUNCTIONS
 from allpool.mappings.not_collected import compile_not_collected
-from allpool.mappings.plan import ABSENT, CompiledMapping, FieldPlan, RulePlan, SourcePlan
+from allpool.mappings.plan import ABSENT, CompiledMapping, FieldPlan, LandingPlan, RulePlan, SourcePlan
 from allpool.mappings.positions import Document, Location, read_yaml
-from allpool.mappings.read import Read, SqlRead
+from allpool.mappings.read import FhirRead, Read, SqlRead
 from allpool.mappings.records import RecordType, load_records
 from allpool.mappings.schema import Binding, Computed, Condition, MappingFile, Record, Source, UnitColumn
 from allpool.mappings.terminology import Terminology, load_terminology
+from allpool.models.fhir_types import path_fault
 
 LABORATORY = frozenset({"laboratory", "immune", "mrd", "specimen"})
 """Domains whose observations are of FHIR's category `laboratory`."""
@@ -59,7 +60,9 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
     except (ZoneInfoNotFoundError, ValueError):
         document.fail(f"there is no time zone '{content.timezone}' (IANA name)", ("timezone",))
     sources = tuple(
-        _source(document, content, name, source, words) for name, source in content.sources.items()
+        _source(document, content, name, source, words)
+        for name, source in content.sources.items()
+        if source.is_mapped
     )
     queries = "".join(plan.read.query or "" for plan in sources if isinstance(plan.read, SqlRead))
     coded = "".join(_from_file(rule.fields) for plan in sources for rule in plan.rules)
@@ -76,16 +79,24 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
         study=content.study,
         centre=content.centre,
         sources=sources,
+        landings=tuple(_landings(content)),
         file=path.name,
         hash=digest,
         not_collected=not_collected,
     )
 
 
+def _landings(content: MappingFile) -> Iterator[LandingPlan]:
+    for name, source in content.sources.items():
+        if isinstance(source.read, FhirRead) and source.file is not None:
+            yield LandingPlan(name, source.file, source.read, source.required, source.read.resource)
+
+
 def _source(
     document: Document, content: MappingFile, name: str, source: Source, words: Vocabulary
 ) -> SourcePlan:
     at: Location = ("sources", name)
+    assert source.patient is not None  # noqa: S101  # a source that is mapped has one
     check_pattern(document, source.patient.pattern, (*at, "patient", "pattern"))
     for index, join in enumerate(source.join):
         here = (*at, "join", index)
@@ -121,7 +132,17 @@ def _source(
     for column in source.ignore:
         if column in used:
             document.fail(f"column '{column}' is both read and ignored", (*at, "ignore", column))
+    if isinstance(source.read, FhirRead) and source.read.resource is not None:
+        _check_paths(document, source.read.resource, sorted(used), at)
     return plan
+
+
+def _check_paths(document: Document, resource: str, columns: Sequence[str], at: Location) -> None:
+    """Fail where a column is no path of an element that R4's resource type has."""
+    for column in columns:
+        wrong = path_fault(resource, column) if column != "fullUrl" else None
+        if wrong is not None:
+            document.fail(f"there can be no column '{column}' in a {resource}: {wrong}", at)
 
 
 def _read_form(document: Document, read: Read, at: Location) -> Read:
@@ -261,6 +282,7 @@ def _rule(
             words.dictionary,
             words.terminology,
             missing=content.sources[source].missing,
+            language=content.language,
         )
         for name, binding in record.fields.items()
     ]

@@ -62,7 +62,7 @@ class Span(Frozen):
 
 
 class Usual(Frozen):
-    """What the positive values of a whole column look like in a leukaemia cohort, whatever its time and centre.
+    """What the positive values of a whole column look like in any leukaemia cohort, at any time.
 
     It is wide: it is there to find a column in the wrong unit, not an unusual cohort.
     """

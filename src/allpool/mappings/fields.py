@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 from polars.exceptions import ComputeError
 
-from allpool.mappings.dates import DateFormat, date_format
+from allpool.mappings.dates import DateFormat, check_unknown, date_format
 from allpool.mappings.dictionary import Dictionary, Usual, ValueType
 from allpool.mappings.external import external_code
 from allpool.mappings.plan import ABSENT, FieldPlan, Kind, Words
@@ -44,8 +44,10 @@ def compile_field(
     terminology: Terminology,
     *,
     missing: Mapping[str, str | None],
+    language: str,
 ) -> FieldPlan:
-    """Return the plan of one field; `missing` are the source's texts that say nothing.
+    """Return the plan of one field; `missing` are the source's texts that say nothing, `language` is that
+    of its names of months.
 
     Raises `MappingError` with file and line where the binding does not fit the element.
     """
@@ -62,7 +64,7 @@ def compile_field(
     scale = Scale(meaning.unit or "", meaning.units, meaning.molar_mass) if kind == "quantity" else None
     if scale is not None:
         check_units(document, at, binding.unit, scale)
-    formats = _formats(document, at, binding, kind, terminology)
+    formats = _formats(document, at, binding, kind, terminology, language)
     if binding.pattern:
         check_pattern(document, binding.pattern, (*at, "pattern"))
     return FieldPlan(
@@ -153,6 +155,8 @@ def _check_words(document: Document, at: Location, binding: Binding, kind: Kind)
         "comparators": {"quantity"},
         "below": {"quantity"},
         "format": {"partial_date"},
+        "century": {"partial_date"},
+        "unknown_parts": {"partial_date"},
         "relative": {"partial_date"},
         "codes": {"coding", "boolean", "integer", "text"},
         "numeric": {"coding"},
@@ -170,7 +174,7 @@ def _system(meaning: _Meaning, terminology: Terminology) -> str | None:
 
 
 def _formats(
-    document: Document, at: Location, binding: Binding, kind: Kind, terminology: Terminology
+    document: Document, at: Location, binding: Binding, kind: Kind, terminology: Terminology, language: str
 ) -> tuple[DateFormat, ...]:
     if kind != "partial_date":
         return ()
@@ -184,8 +188,17 @@ def _formats(
         return ()
     if not binding.format:
         document.fail("the date format is not said (for example %d.%m.%Y, iso or excel)", at)
+    if binding.century is not None and not any("%y" in name for name in binding.format):
+        document.fail("`century` is for years of two digits, and no format has one (%y)", (*at, "century"))
     try:
-        return tuple(date_format(name) for name in binding.format)
+        check_unknown(binding.unknown_parts)
+    except ValueError as wrong:
+        document.fail(str(wrong), (*at, "unknown_parts"))
+    try:
+        return tuple(
+            date_format(name, century=binding.century, unknown=binding.unknown_parts, language=language)
+            for name in binding.format
+        )
     except ValueError as wrong:
         document.fail(str(wrong), (*at, "format"))
 
@@ -196,7 +209,8 @@ def _expected(
     match kind:
         case "partial_date" if binding.relative:
             span = "days" if binding.relative.unit == "d" else "weeks"
-            return f"a number of {span} from {binding.relative.anchor}"
+            first = {"0": "", "1": f", which is {span[:-1]} 1", "cdisc": ", which is day 1, without a day 0"}
+            return f"a number of {span} from {binding.relative.anchor}{first[binding.relative.origin]}"
         case "partial_date":
             return f"a date as {' or '.join(item.name for item in formats)}"
         case "quantity":

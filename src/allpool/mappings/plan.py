@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
 
 from allpool.mappings.dates import DateFormat
 from allpool.mappings.dictionary import Usual
-from allpool.mappings.read import Read
+from allpool.mappings.read import FhirRead, Read
 from allpool.mappings.relations import Relation
 from allpool.mappings.schema import Binding, Condition, Join, PatientKey, Scope
 from allpool.mappings.units.conversion import Scale
@@ -170,6 +171,24 @@ class NotCollectedPlan:
 
 
 @dataclass(frozen=True)
+class LandingPlan:
+    """FHIR files of which every resource is kept whole."""
+
+    source: str
+    """Name of the source that names the files."""
+    file: str
+    read: FhirRead
+    required: bool
+    resource: str | None
+    """Type of resources that the source maps; None: none."""
+
+    @property
+    def rule(self) -> str:
+        """The id in `mapping_rule` of what these files land as."""
+        return sha256(f"landing|{self.source}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
 class CompiledMapping:
     """A mapping that is valid: every element, unit, code and function in it exists."""
 
@@ -180,10 +199,13 @@ class CompiledMapping:
     study: Scope | None
     centre: Scope | None
     sources: tuple[SourcePlan, ...]
+    """Those whose rows become records."""
     file: str
     hash: str
     """Over the mapping file, those that it names, the dictionary, the terminology and the record types."""
     not_collected: tuple[NotCollectedPlan, ...] = ()
+    landings: tuple[LandingPlan, ...] = ()
+    """FHIR files, in the order of the mapping; one that several name lands once."""
 
 
 def target_of(item: FieldPlan) -> str:

@@ -7,12 +7,12 @@ The models here hold what the author typed; `compile.py` resolves it against the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from allpool.mappings.dictionary import Frozen, Language, Many, as_tuple
-from allpool.mappings.read import Read
+from allpool.mappings.read import FhirRead, Read
 from allpool.mappings.relations import Codes
 
 Text = str
@@ -60,6 +60,14 @@ class Relative(Frozen):
     """A code of the table `time_anchor`: study-entry, first-dose, diagnosis, ..."""
     unit: Literal["d", "wk"] = "d"
     """UCUM unit: days or weeks; months have no fixed length and are refused."""
+    origin: Literal["0", "1", "cdisc"] = "0"
+    """Number of the anchor's own day or week; `cdisc`: it is day 1, and the day before it is day -1."""
+
+    @model_validator(mode="after")
+    def _days_alone(self) -> Relative:
+        if self.origin == "cdisc" and self.unit != "d":
+            raise ValueError("`origin: cdisc` counts days (`unit: d`)")
+        return self
 
 
 class UnitColumn(Frozen):
@@ -95,7 +103,11 @@ class Binding(Frozen):
     below: Mapping[Text, Text] = Field(default_factory=dict)
     """Word -> number, or field of the same record, that the value is known to be below."""
     format: Many = ()
-    """Date formats: %Y-%m-%d and the like, `iso`, `excel` (serial of 1900) or `excel1904`."""
+    """Date formats: %Y-%m-%d, %d. %B %y and the like, `iso`, `excel` (serial of 1900) or `excel1904`."""
+    century: int | None = Field(default=None, ge=1800, le=2000)
+    """First of the hundred years that a year of two digits (%y) means: 1930 is 1930 to 2029."""
+    unknown_parts: Many = ()
+    """Texts that stand for an unknown day or month (UN, XX, 00): the date is then of the month or year."""
     relative: Relative | None = None
     pattern: Text | None = None
     """Regular expression that the whole text must match."""
@@ -142,8 +154,15 @@ class Record(Frozen):
         return gathered
 
 
+ID_GROUP: Final = "id"
+"""Name of the group in a patient key's pattern that holds the id."""
+
+
 class PatientKey(Frozen):
-    """The column that says whose row it is. The pattern is required: ids that lost a zero are found by it."""
+    """The column that says whose row it is. The pattern is required: ids that lost a zero are found by it.
+
+    Where the pattern has a group `id`, that part of the text is the id: `Patient/(?P<id>.+)`.
+    """
 
     column: Many
     pattern: str
@@ -192,12 +211,13 @@ class Source(Frozen):
     """Glob within the feed's folder; None where `read` asks a service (a database) instead."""
     read: Read
     required: bool = True
-    patient: PatientKey
+    patient: PatientKey | None = None
+    """None only where nothing is mapped: FHIR files that are kept whole."""
     missing: Missing = Field(default_factory=dict)
     """Texts that stand for no value in any column of this source (named rule `missing-data code`)."""
     join: tuple[Join, ...] = ()
     compute: Mapping[str, Computed] = Field(default_factory=dict)
-    records: tuple[Record, ...]
+    records: tuple[Record, ...] = ()
     ignore: Mapping[str, Text] = Field(default_factory=dict)
     """Column, or pattern with `*`, -> why it is not loaded."""
 
@@ -207,6 +227,20 @@ class Source(Frozen):
         if isinstance(value, dict) and isinstance(value.get("ignore"), list):
             return {**value, "ignore": dict.fromkeys(value["ignore"], "ignored by name")}
         return value
+
+    @model_validator(mode="after")
+    def _maps_something(self) -> Source:
+        if not self.is_mapped:
+            if self.patient or self.records or self.join or self.compute or self.ignore:
+                raise ValueError("say under `read` which `resource` is mapped; without it files are kept whole")
+        elif self.patient is None or "records" not in self.model_fields_set:
+            raise ValueError("`patient` and `records` are missing: whose row it is, and what it says")
+        return self
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether its rows become records; FHIR files may be kept whole and nothing else."""
+        return not isinstance(self.read, FhirRead) or self.read.resource is not None
 
     @model_validator(mode="after")
     def _file_where_read(self) -> Source:

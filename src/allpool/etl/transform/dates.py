@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
-from typing import Protocol
+from typing import Final, Protocol
 
 import polars as pl
 
-from allpool.mappings.dates import FIRST_SERIAL, DateFormat
+from allpool.mappings.dates import FIRST_SERIAL, FULL_WIDTH, DateFormat
+from allpool.mappings.months import NUMBERS
 
 READ = ("date", "precision", "time", "error", "key")
 """What is read of each text."""
 
-PARTS = ("year", "month", "day", "hour", "minute", "second", "zone")
+PARTS = (
+    *("year", "short_year", "month", "month_name", "no_month", "day", "no_day"),
+    *("hour", "minute", "second", "zone"),
+)
+SECONDS_PER_DAY: Final = 86_400
+
+
+@dataclass(frozen=True)
+class DateDoubt:
+    """Why dates of a column are in doubt, as a sentence of what is expected."""
+
+    sentence: str
+    swapped: tuple[DateFormat, ...] = ()
+    """The formats with day and month swapped, where these read more of its cells than those declared."""
+
+
+DateColumn = tuple[str, str, tuple[DateFormat, ...]]
+"""Source, column and the formats that it is read with."""
 
 
 class Dated(Protocol):
@@ -35,16 +54,26 @@ class Calendar:
         self._sources, self._timezone = sources, timezone
         self._known: dict[tuple[DateFormat, ...], pl.DataFrame] = {}
         self._read: dict[tuple[str, str, tuple[DateFormat, ...], bool], pl.DataFrame] = {}
+        self._doubts: Mapping[DateColumn, DateDoubt] = {}
+
+    def doubt(self, doubts: Mapping[DateColumn, DateDoubt]) -> None:
+        """Read the columns that `doubts` names with their doubts."""
+        self._doubts = doubts
 
     def column(self, source: str, name: str, formats: tuple[DateFormat, ...], *, timed: bool) -> pl.DataFrame:
         """Return `date`, `precision`, `time`, `error` and `key` for each cell of a source's column.
 
-        Unless `timed`, a time of day other than midnight is an error.
+        `hint` stands beside them where the column as a whole is in doubt. Unless `timed`, a time of day other
+        than midnight is an error.
         """
         found = self._read.get((source, name, formats, timed))
         if found is None:
             text = self._sources[source].frame.select(pl.col(name).alias("text"))
-            known = _keyed(self._texts(formats), timed=timed)
+            known = self.texts(formats)
+            doubt = self._doubts.get((source, name, formats))
+            if doubt is not None:
+                known = self._doubted(known, doubt)
+            known = _keyed(known, timed=timed)
             found = text.join(known, on="text", how="left", maintain_order="left").drop("text")
             self._read[source, name, formats, timed] = found
         return found
@@ -53,8 +82,26 @@ class Calendar:
         """Let go of a source's cells, when all its rules are applied."""
         self._read = {place: read for place, read in self._read.items() if place[0] != source}
 
-    def _texts(self, formats: tuple[DateFormat, ...]) -> pl.DataFrame:
-        """Return what each text that is anywhere read with these formats says."""
+    def read(self, source: str, name: str, formats: tuple[DateFormat, ...]) -> pl.DataFrame:
+        """Return what each distinct text of a source's column says in `formats`."""
+        text = self._sources[source].frame[name].unique().drop_nulls().rename("text")
+        return text.to_frame().hstack(parse_dates(text, formats, timezone=self._timezone))
+
+    def _doubted(self, known: pl.DataFrame, doubt: DateDoubt) -> pl.DataFrame:
+        """Return what texts say; those that are another day with day and month swapped say nothing."""
+        hint = pl.when(pl.col("error").is_in(["ambiguous_date", "impossible_date"])).then(
+            pl.lit(doubt.sentence)
+        )
+        if not doubt.swapped:
+            return known.with_columns(hint=hint)
+        other = parse_dates(known["text"], doubt.swapped, timezone=self._timezone)["date"]
+        two = (known["date"] != other).fill_null(value=False)
+        nothing = {part: pl.when(~two).then(part) for part in ("date", "precision", "time")}
+        error = pl.when(two).then(pl.lit("ambiguous_date")).otherwise("error")
+        return known.with_columns(**nothing, error=error).with_columns(hint=hint)
+
+    def texts(self, formats: tuple[DateFormat, ...]) -> pl.DataFrame:
+        """Return what each `text` that is anywhere read with these formats says."""
         if formats not in self._known:
             texts = [
                 source.frame[column].unique()
@@ -136,11 +183,12 @@ def parse_dates(text: pl.Series, formats: tuple[DateFormat, ...], *, timezone: s
 
 def _read(text: pl.Series, item: DateFormat, timezone: str) -> pl.DataFrame:
     if item.epoch is not None:
-        return _serial(text, item)
+        return _serial(text, item, timezone)
     assert item.pattern is not None  # noqa: S101  # a format has a pattern or an epoch
-    groups = text.rename("t").to_frame().select(pl.col("t").str.extract_groups(item.pattern)).unnest("t")
+    plain = text.rename("t").to_frame().select(pl.col("t").str.replace_many(FULL_WIDTH))
+    groups = plain.select(pl.col("t").str.extract_groups(item.pattern)).unnest("t")
     absent = [pl.lit(None, dtype=pl.String).alias(part) for part in PARTS if part not in groups.columns]
-    frame = groups.with_columns(*absent)
+    frame = groups.with_columns(*absent).with_columns(year=_year(item), month=_month())
     padded = {part: pl.col(part).str.zfill(2) for part in ("month", "day", "hour", "minute", "second")}
     iso = pl.concat_str(
         [pl.col("year"), padded["month"].fill_null("01"), padded["day"].fill_null("01")], separator="-"
@@ -148,43 +196,78 @@ def _read(text: pl.Series, item: DateFormat, timezone: str) -> pl.DataFrame:
     clock = pl.concat_str(
         [padded["hour"], padded["minute"].fill_null("00"), padded["second"].fill_null("00")], separator=":"
     )
-    moment = pl.concat_str([iso, clock], separator="T").str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False)
-    local = moment.dt.replace_time_zone(timezone, ambiguous="null", non_existent="null")
-    some = moment.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
-    offset = pl.col("zone").replace("Z", "+00:00").str.replace(r"^([+-][0-9]{2})([0-9]{2})$", "$1:$2")
-    day = iso.str.to_date("%Y-%m-%d", strict=False)
-    timed = pl.col("hour").is_not_null()
-    good = day.is_not_null() & (
-        ~timed | (moment.is_not_null() & (local.is_not_null() | offset.is_not_null()))
+    frame = frame.with_columns(
+        day_of=iso.str.to_date("%Y-%m-%d", strict=False),
+        moment=pl.concat_str([iso, clock], separator="T").str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False),
+        timed=pl.col("hour").is_not_null(),
+        offset=pl.col("zone").replace("Z", "+00:00").str.replace(r"^([+-][0-9]{2})([0-9]{2})$", "$1:$2"),
+        # a day of an unknown month, or an hour of an unknown day, is no date of lower precision
+        torn=(pl.col("day").is_not_null() & pl.col("no_month").is_not_null())
+        | (pl.col("hour").is_not_null() & pl.col("day").is_null()),
     )
-    return frame.select(
-        date=pl.when(good).then(day),
-        precision=pl.when(~good)
-        .then(None)
-        .when(timed)
-        .then(pl.lit("second"))
-        .when(pl.col("day").is_not_null())
+    precision = (
+        pl.when(pl.col("day").is_not_null())
         .then(pl.lit("day"))
         .when(pl.col("month").is_not_null())
         .then(pl.lit("month"))
-        .otherwise(pl.lit("year")),
-        time=pl.when(good & timed).then(pl.concat_str([clock, offset.fill_null(local.dt.to_string("%:z"))])),
-        matched=pl.col("year").is_not_null(),
-        twice=offset.is_null() & local.is_null() & some.is_not_null(),
+        .otherwise(pl.lit("year"))
+    )
+    matched = pl.col("year").is_not_null() & ~pl.col("torn")
+    return _placed(frame.with_columns(precision=precision, matched=matched), timezone)
+
+
+def _year(item: DateFormat) -> pl.Expr:
+    """Return the year in four digits; two digits are of the hundred years that the mapping names."""
+    if item.century is None:
+        return pl.col("year")
+    first = item.century
+    after = (pl.col("short_year").cast(pl.Int32) - first) % 100
+    return (first + after).cast(pl.String)
+
+
+def _month() -> pl.Expr:
+    """Return the month in digits, from digits or its name."""
+    name = pl.col("month_name").str.to_lowercase().str.strip_suffix(".")
+    return pl.col("month").fill_null(
+        name.replace_strict(list(NUMBERS), list(NUMBERS.values()), default=None, return_dtype=pl.String)
     )
 
 
-def _serial(text: pl.Series, item: DateFormat) -> pl.DataFrame:
-    """Read Excel's day numbers; a fraction is a time of day, which a date column does not have."""
-    assert item.epoch is not None  # noqa: S101  # asked for by the caller
-    matched = text.str.contains(r"^[0-9]{1,6}(\.0+)?$")
-    days = text.to_frame("t").select(pl.when(matched).then(pl.col("t").cast(pl.Float64, strict=False)))["t"]
-    good = (days >= FIRST_SERIAL[item.name]).fill_null(value=False)
-    start = pl.lit(date(*item.epoch))
-    return pl.DataFrame({"days": days, "good": good, "matched": matched}).select(
-        date=pl.when("good").then(start + pl.duration(days=pl.col("days").cast(pl.Int64))),
-        precision=pl.when("good").then(pl.lit("day")),
-        time=pl.lit(None, dtype=pl.String),
+def _placed(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Return what days and moments say, a moment without offset in `timezone`."""
+    moment, offset, timed = pl.col("moment"), pl.col("offset"), pl.col("timed")
+    local = moment.dt.replace_time_zone(timezone, ambiguous="null", non_existent="null")
+    some = moment.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    said = moment.is_not_null() & (local.is_not_null() | offset.is_not_null())
+    good = pl.col("day_of").is_not_null() & pl.col("matched") & (~timed | said)
+    clock = moment.dt.to_string("%H:%M:%S")
+    return frame.select(
+        date=pl.when(good).then("day_of"),
+        precision=pl.when(good).then(pl.when(timed).then(pl.lit("second")).otherwise("precision")),
+        time=pl.when(good & timed).then(pl.concat_str([clock, offset.fill_null(local.dt.to_string("%:z"))])),
         matched="matched",
-        twice=pl.lit(value=False),
+        twice=timed & offset.is_null() & local.is_null() & some.is_not_null() & pl.col("matched"),
+    )
+
+
+def _serial(text: pl.Series, item: DateFormat, timezone: str) -> pl.DataFrame:
+    """Read Excel's day numbers; a fraction is a time of day, to the nearest second."""
+    assert item.epoch is not None  # noqa: S101  # asked for by the caller
+    matched = text.str.contains(r"^[0-9]{1,6}(\.[0-9]+)?$")
+    read = text.to_frame("t").select(
+        days=pl.when(matched).then("t").cast(pl.Float64, strict=False),
+        timed=pl.col("t").str.contains(r"\.[0-9]*[1-9]"),
+    )
+    whole = pl.when(pl.col("days") >= FIRST_SERIAL[item.name]).then(pl.col("days").floor()).cast(pl.Int64)
+    # the last half second of a day stays on it
+    second = ((pl.col("days") % 1) * SECONDS_PER_DAY).round(0).clip(0, SECONDS_PER_DAY - 1).cast(pl.Int64)
+    since = pl.duration(days=whole, seconds=second)
+    frame = read.with_columns(moment=pl.lit(datetime(*item.epoch)) + since, matched=matched)
+    return _placed(
+        frame.with_columns(
+            day_of=pl.col("moment").dt.date(),
+            precision=pl.lit("day"),
+            offset=pl.lit(None, dtype=pl.String),
+        ),
+        timezone,
     )

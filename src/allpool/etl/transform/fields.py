@@ -151,7 +151,8 @@ def _date(draft: Draft, plan: FieldPlan, cell: Cell, told: str, ignored: str | N
     columns = {f"{name}_date": "date", f"{name}_precision": "precision"}
     if plan.has_time:
         columns[f"{name}_time"] = "time"
-    return draft.reading(columns, key="key", error="error", ignored=ignored)
+    hint = "hint" if "hint" in cell.dates else None
+    return draft.reading(columns, key="key", error="error", ignored=ignored, hint=hint)
 
 
 def _relative(draft: Draft, plan: FieldPlan, cell: Cell, told: str, ignored: str | None) -> Reading:
@@ -159,7 +160,23 @@ def _relative(draft: Draft, plan: FieldPlan, cell: Cell, told: str, ignored: str
     assert relative is not None  # noqa: S101  # asked for by the caller
     number_steps(draft, told, decimal=cell.decimal, comparators=False)
     factor = DAYS_PER_WEEK if relative.unit == "wk" else 1
-    draft.step(days=pl.when(draft["wrong"].is_null()).then(draft["value"] * factor))
+    value, wrong = draft["value"], draft["wrong"]
+    if relative.origin == "cdisc":
+        # SDTM counts whole days and has no day 0 (SDTMIG 3.4, 4.4.4)
+        wrong = (
+            pl.when(wrong.is_null() & (value != value.round(0)))
+            .then(pl.lit("not_whole"))
+            .when(wrong.is_null() & (value == 0))
+            .then(pl.lit("impossible_date"))
+            .otherwise(wrong)
+        )
+        value = pl.when(value > 0).then(value - 1).otherwise(value)
+    elif relative.origin == "1":
+        value = value - 1
+    draft.step(
+        days=pl.when(wrong.is_null()).then(value * factor),
+        error=wrong,
+    )
     draft.step(
         anchor=pl.when(draft["days"].is_not_null()).then(pl.lit(relative.anchor)),
         key=draft["days"].cast(pl.String) + pl.lit(f"d after {relative.anchor}"),
@@ -167,7 +184,7 @@ def _relative(draft: Draft, plan: FieldPlan, cell: Cell, told: str, ignored: str
     return draft.reading(
         {f"{name}_offset_days": "days", f"{name}_anchor": "anchor"},
         key="key",
-        error="wrong",
+        error="error",
         ignored=ignored,
         number="days",
     )

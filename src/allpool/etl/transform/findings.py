@@ -45,7 +45,10 @@ class Findings:
                 continue
             cells = self._prepared.cells_of(column)
             if reading.error and self._rows[reading.error].null_count() < self._rows.height:
-                bad = self._rows.filter(reading.faulty).select("_i", pl.col(reading.error).alias("_error"))
+                hint = pl.col(reading.hint) if reading.hint else pl.lit(None, dtype=pl.String)
+                bad = self._rows.filter(reading.faulty).select(
+                    "_i", pl.col(reading.error).alias("_error"), hint.alias("_expected")
+                )
                 for cell in cells:
                     self._note_errors(plan, cell, bad)
             if reading.ignored and self._rows[reading.ignored].null_count() < self._rows.height:
@@ -58,10 +61,10 @@ class Findings:
     def _note_errors(self, plan: FieldPlan, cell: str, bad: pl.DataFrame) -> None:
         if joined_columns({cell: None}, self._prepared):
             key = self._prepared.frame[str(self._prepared.patient_column)].gather(bad["_i"])
-            lent = pl.DataFrame({"_key": key, "_error": bad["_error"]})
+            lent = pl.DataFrame({"_key": key, "_error": bad["_error"], "_expected": bad["_expected"]})
             self._borrowed.faults.append((cell, self._rule, plan, lent))
             return
-        at = self._source_rows(cell, bad["_i"])
+        at = self._source_rows(cell, bad["_i"]).with_columns(bad["_expected"])
         filled = at[cell].is_not_null()
         self._entries.ruled(
             self._prepared.source,

@@ -16,6 +16,7 @@ Verdicts = npt.NDArray[np.uint8]
 Reasons = npt.NDArray[np.uint16]
 
 UNUSED = "no record on this row"
+KEPT = "kept in the landed resource"
 
 
 class Verdict(IntEnum):
@@ -68,6 +69,16 @@ class Ledger:
             if reason is not None and column not in read:
                 self._cells[filled, index] = Verdict.IGNORED
                 self._why[filled, index] = self._reason(f"ignored by name: {reason}")
+
+        if prepared.source.kept is not None:
+            self._set_aside(prepared.source.kept)
+
+    def _set_aside(self, kept: pl.DataFrame) -> None:
+        """Note the rule by which cells are not kept as they are, for those that nothing else will read."""
+        places = dict(zip(self._rows.to_list(), range(len(self._rows)), strict=True))
+        for (column, rule), group in kept.partition_by("column", "rule", as_dict=True).items():
+            at = [places[row] for row in group["row"].to_list() if row in places]
+            self.ignore(str(column), np.array(at, dtype=np.int64), str(rule))
 
     def ignore(self, column: str, rows: npt.NDArray[np.int64], reason: str) -> None:
         """Note that a named rule passes over the cells of `column` on `rows`."""
@@ -159,7 +170,7 @@ class Ledger:
 
     def _account(self) -> Account:
         unread = self._cells == Verdict.UNREAD
-        self._why[unread] = self._reason(UNUSED)
+        self._why[unread] = self._reason(UNUSED if self.source.kept is None else KEPT)
         self._cells[unread] = Verdict.IGNORED
         if self._passed is not None:
             passed = (self._passed > 0) & (self._cells == Verdict.EMPTY)

@@ -43,15 +43,3 @@ def number_steps(
         .when(draft["comparator"].is_not_null() & pl.lit(not comparators))
         .then(pl.lit("comparator")),
     )
-
-
-def converted(value: pl.Expr, factor: float) -> pl.Expr:
-    """Return `value` in the canonical unit.
-
-    A factor below one whose inverse is whole divides by the inverse: 0.01 % is then 1e-4 to the last bit, on
-    the same side of a threshold as a centre that writes 1e-4.
-    """
-    inverse = round(1 / factor) if 0 < factor < 1 else 0
-    if inverse and abs(1 / inverse - factor) <= 1e-12 * factor:
-        return value / inverse
-    return value * factor

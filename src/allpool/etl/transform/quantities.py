@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from allpool.etl.transform.numbers import converted, number_steps
-from allpool.etl.transform.reading import Cell, Draft, Reading
+from allpool.etl.transform.numbers import number_steps
+from allpool.etl.transform.reading import DOUBTFUL, Cell, Draft, Reading
 from allpool.etl.transform.wordings import replaced
 from allpool.mappings.plan import FieldPlan
 from allpool.mappings.terminology import normal
+from allpool.mappings.units.conversion import Conversion
 
 
 def read_quantity(
@@ -27,7 +28,7 @@ def read_quantity(
     A word of `below` makes a value below its limit, which is a number in the unit of the row or the value of
     a sibling. The value and unit as delivered stay beside it.
     """
-    name, factors = str(plan.column), plan.units or {}
+    name, ways = str(plan.column), _conversions(plan, cell)
     limits = _limits(plan, cell)
     limited = draft["limit"].is_not_null() if limits else pl.lit(value=False)
     read = told
@@ -42,11 +43,18 @@ def read_quantity(
         comparators=plan.binding.comparators,
         percent=plan.binding.unit == "%" or cell.unit is not None,
     )
-    unit = _unit(draft, plan, cell)
+    near = _read_units(draft, cell)
+    unit = draft["ucum"] if cell.unit is not None else str(plan.binding.unit)
     if limits:
-        draft.step(bound=_bound(draft, unit, factors, siblings, set(limits.values())))
-    draft.step(error=_error(draft, unit, told=told, limits=bool(limits), factors=factors, shared=cell.shared))
-    number, comparator = _canonical(draft["value"], unit, factors), draft["comparator"]
+        draft.step(bound=_bound(draft, unit, ways, siblings, set(limits.values())))
+    error = _error(draft, unit, told=told, limits=bool(limits), shared=cell.shared)
+    hint = _doubt(draft, unit, error, cell, near)
+    draft.step(
+        error=pl.when(draft["doubt"].is_not_null()).then(pl.lit(DOUBTFUL)).otherwise(error)
+        if cell.doubts
+        else error
+    )
+    number, comparator = _canonical(draft["value"], unit, ways), draft["comparator"]
     good = draft["error"].is_null() & draft["value"].is_not_null()
     if limits:
         good = draft["error"].is_null() & (draft["value"].is_not_null() | draft["bound"].is_not_null())
@@ -69,7 +77,7 @@ def read_quantity(
         f"{name}_delivered": "delivered",
         f"{name}_delivered_unit": "delivered_unit",
     }
-    return draft.reading(columns, key="key", error="error", ignored=ignored, number="amount")
+    return draft.reading(columns, key="key", error="error", ignored=ignored, number="amount", hint=hint)
 
 
 def _limits(plan: FieldPlan, cell: Cell) -> dict[str, str]:
@@ -77,28 +85,57 @@ def _limits(plan: FieldPlan, cell: Cell) -> dict[str, str]:
     return cell.wordings.coded({normal(word): limit for word, limit in plan.binding.below.items()})
 
 
-def _unit(draft: Draft, plan: FieldPlan, cell: Cell) -> pl.Expr | str | None:
-    """Return the unit of the rows: from a column of its own, or the one that the mapping declares for all."""
+def _conversions(plan: FieldPlan, cell: Cell) -> dict[str, Conversion]:
+    """Return the units that the rows can have, each with its way to the canonical one."""
     if cell.unit is not None:
-        return draft["unit"]
-    return plan.binding.unit if isinstance(plan.binding.unit, str) else None
+        return dict(sorted(cell.unit.known.values()))
+    assert plan.units is not None  # noqa: S101  # compiled so
+    unit = str(plan.binding.unit)
+    return {unit: plan.units.conversion(unit)}
 
 
-def _canonical(number: pl.Expr, unit: pl.Expr | str | None, factors: Mapping[str, float]) -> pl.Expr:
+def _read_units(draft: Draft, cell: Cell) -> str | None:
+    """Read the units that their own column says: `ucum`; return the part that holds suggestions, if any."""
+    if cell.unit is None:
+        return None
+    read = {"ucum": replaced(draft["unit"], {text: unit for text, (unit, _) in cell.unit.known.items()})}
+    if cell.unit.near:
+        read["near"] = replaced(draft["unit"], cell.unit.near)
+    draft.step(**read)
+    return "near" if cell.unit.near else None
+
+
+def _doubt(draft: Draft, unit: pl.Expr | str, error: pl.Expr, cell: Cell, near: str | None) -> str | None:
+    """Read why a good cell is in doubt: `doubt`; return the part that holds what was expected, if any."""
+    if not cell.doubts:
+        return near
+    said = pl.lit(None, dtype=pl.String)
+    for (doubtful, centre), sentence in sorted(cell.doubts.items()):
+        here = pl.col("_centre") == centre
+        if isinstance(unit, pl.Expr):
+            here &= (unit == doubtful).fill_null(value=False)
+        said = pl.when(here).then(pl.lit(sentence)).otherwise(said)
+    draft.step(doubt=pl.when(error.is_null() & draft["body"].is_not_null()).then(said))
+    if near is None:
+        return "doubt"
+    draft.step(expected=pl.coalesce(draft[near], draft["doubt"]))
+    return "expected"
+
+
+def _canonical(number: pl.Expr, unit: pl.Expr | str, ways: Mapping[str, Conversion]) -> pl.Expr:
     """Return a number in the canonical unit, from the unit of its row."""
-    nothing = pl.lit(None, dtype=pl.Float64)
     if not isinstance(unit, pl.Expr):
-        return converted(number, factors[unit]) if unit is not None and unit in factors else nothing
-    value = nothing
-    for name, factor in factors.items():
-        value = pl.when(unit == name).then(converted(number, factor)).otherwise(value)
+        return ways[unit](number)
+    value = pl.lit(None, dtype=pl.Float64)
+    for name, way in ways.items():
+        value = pl.when(unit == name).then(way(number)).otherwise(value)
     return value
 
 
 def _bound(
     draft: Draft,
-    unit: pl.Expr | str | None,
-    factors: Mapping[str, float],
+    unit: pl.Expr | str,
+    ways: Mapping[str, Conversion],
     siblings: Mapping[str, Reading],
     limits: set[str],
 ) -> pl.Expr:
@@ -106,7 +143,7 @@ def _bound(
     bound = pl.lit(None, dtype=pl.Float64)
     for limit in sorted(limits):
         if limit not in siblings:
-            chosen = _canonical(pl.lit(float(limit)), unit, factors)
+            chosen = _canonical(pl.lit(float(limit)), unit, ways)
         else:
             number = siblings[limit].number
             chosen = pl.col(number) if number else pl.lit(None, dtype=pl.Float64)
@@ -114,22 +151,12 @@ def _bound(
     return bound
 
 
-def _error(
-    draft: Draft,
-    unit: pl.Expr | str | None,
-    *,
-    told: str,
-    limits: bool,
-    factors: Mapping[str, float],
-    shared: bool,
-) -> pl.Expr:
+def _error(draft: Draft, unit: pl.Expr | str, *, told: str, limits: bool, shared: bool) -> pl.Expr:
     """Return the rule that a cell breaks; a unit that the element does not have comes first."""
     text, limited = draft[told], draft["limit"].is_not_null() if limits else pl.lit(value=False)
     if isinstance(unit, pl.Expr):
-        wrong = text.is_not_null() & ~unit.is_in(list(factors)).fill_null(value=False)
+        wrong = text.is_not_null() & unit.is_null()
         wrong |= text.str.ends_with("%") & (unit != "%") & ~limited
-    elif unit not in factors:
-        wrong = text.is_not_null()
     else:
         wrong = text.str.ends_with("%") & ~limited if unit != "%" else pl.lit(value=False)
     error = draft["wrong"]

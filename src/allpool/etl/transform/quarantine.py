@@ -67,7 +67,10 @@ class Entries:
         record: str | None = None,
         element: str | None = None,
     ) -> None:
-        """Note the cells of `column` on `rows` (which have `_row`); `hide` keeps the value out."""
+        """Note the cells of `column` on `rows` (which have `_row`); `hide` keeps the value out.
+
+        Where `rows` say themselves what was expected (`_expected`), that stands instead of `expected`.
+        """
         if rows.is_empty():
             return
         has_value = column is not None and column in rows.columns and not hide
@@ -83,6 +86,7 @@ class Entries:
                 else pl.lit(None, dtype=pl.String).alias(name)
                 for name in ("study", "centre", "pseudonym")
             ),
+            *([pl.col("_expected").alias("expected")] if "_expected" in rows.columns else []),
         )
         self._add(part, source, rule, expected, scope)
 
@@ -125,7 +129,9 @@ class Entries:
             pl.lit(scope).alias("scope"),
             pl.lit(rule).alias("rule"),
             pl.lit("quarantine").alias("severity"),
-            pl.lit(expected).alias("expected"),
+            (
+                pl.col("expected").fill_null(expected) if "expected" in part.columns else pl.lit(expected)
+            ).alias("expected"),
         )
         absent = [pl.lit(None, dtype=type_).alias(n) for n, type_ in SCHEMA.items() if n not in whole.columns]
         self._parts.append(

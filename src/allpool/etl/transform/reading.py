@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
@@ -15,6 +15,8 @@ MISSING = "missing-data code"
 SKIPPED = "read by another field"
 IGNORED_CODE = "ignored code"
 UNMATCHED = "unmatched code"
+DOUBTFUL = "doubtful_unit"
+"""Rule of a cell whose column, as a whole, looks like another unit than the one declared."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Cell:
     """The unit, where a column of its own says it."""
     shared: bool
     """Whether another field of the record reads the same column."""
+    doubts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """UCUM unit and centre -> why the column, read in this unit, is in doubt there."""
     here: pl.Expr | None = None
     """Where the field reads its cell; None where on every row."""
 

@@ -10,7 +10,7 @@ from operator import or_
 import polars as pl
 
 from allpool.etl.transform.absence import ABSENCE, absence, says_absence
-from allpool.etl.transform.dates import READ, Calendar, read_constant
+from allpool.etl.transform.dates import Calendar, read_constant
 from allpool.etl.transform.fields import read_field
 from allpool.etl.transform.findings import Findings
 from allpool.etl.transform.joins import Borrowed, joined_columns
@@ -19,6 +19,7 @@ from allpool.etl.transform.quarantine import Entries
 from allpool.etl.transform.reading import Cell, Reading
 from allpool.etl.transform.records import Made, make_components, make_records
 from allpool.etl.transform.source import Prepared, holds
+from allpool.etl.transform.survey import Survey
 from allpool.etl.transform.unit_columns import unit_cell
 from allpool.etl.transform.wordings import Wordings
 from allpool.mappings.plan import CONTEXT, CompiledMapping, FieldPlan, RulePlan, condition_columns
@@ -32,6 +33,7 @@ def apply_rule(
     mapping: CompiledMapping,
     *,
     calendar: Calendar,
+    survey: Survey,
     ledger: Ledger,
     entries: Entries,
     made: Made,
@@ -40,7 +42,7 @@ def apply_rule(
     """Read `rule`'s fields on all rows that it holds for and add the records to `made`."""
     readings: dict[str, Reading] = {}
     for plan in sorted(rule.fields, key=lambda item: bool(item.binding.below)):
-        cell = _cell(prepared, rule, plan, mapping, calendar)
+        cell = _cell(prepared, rule, plan, mapping, calendar, survey)
         readings[plan.name] = read_field(plan, cell, readings)
     rows = _read(prepared, rule, readings)
     if rows.is_empty():
@@ -68,7 +70,12 @@ def apply_rule(
 
 
 def _cell(
-    prepared: Prepared, rule: RulePlan, plan: FieldPlan, mapping: CompiledMapping, calendar: Calendar
+    prepared: Prepared,
+    rule: RulePlan,
+    plan: FieldPlan,
+    mapping: CompiledMapping,
+    calendar: Calendar,
+    survey: Survey,
 ) -> Cell:
     """Return where the field's text comes from."""
     binding = plan.binding
@@ -81,7 +88,7 @@ def _cell(
     if plan.kind == "partial_date" and binding.relative is None:
         if column is not None:
             read = calendar.column(prepared.source.id, column, plan.formats, timed=plan.has_time)
-            dates = {part: pl.lit(read[part]) for part in READ}
+            dates = {part: pl.lit(read[part]) for part in read.columns}
         else:
             dates = read_constant(
                 str(binding.constant), plan.formats, timezone=mapping.timezone, timed=plan.has_time
@@ -97,6 +104,7 @@ def _cell(
         decimal=prepared.decimal(column),
         dates=dates,
         unit=unit_cell(prepared, plan),
+        doubts=survey.doubts(prepared, plan),
         shared=shared,
         here=here,
     )

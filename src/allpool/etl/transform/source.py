@@ -15,7 +15,7 @@ from allpool.etl.transform.wordings import Wordings
 from allpool.mappings.dates import DateFormat
 from allpool.mappings.functions import FUNCTIONS
 from allpool.mappings.plan import CompiledMapping, SourcePlan
-from allpool.mappings.schema import Condition, Scope
+from allpool.mappings.schema import ID_GROUP, Condition, Scope
 from allpool.mappings.terminology import normal
 
 
@@ -31,6 +31,10 @@ class SourceFrame:
     frame: pl.DataFrame
     decimals: Mapping[str, Literal[".", ","]] = field(default_factory=dict)
     """Columns whose numbers have a decimal sign of their own -> that sign."""
+    kept: pl.DataFrame | None = None
+    """Not None where each row is kept whole beside the tables (FHIR). What no rule reads is then ignored as
+    kept, and a column that the file lacks says nothing. Columns row, column, rule: cells that are not kept
+    as they are, and the named rule by which."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class Prepared:
 
     def unknown_columns(self, mapping: CompiledMapping) -> list[str]:
         """Return the file's columns that the mapping neither reads nor ignores."""
+        if self.source.kept is not None:
+            return []
         known = {name for names in self.plan.named_columns() for name in names} | _scope_columns(mapping)
         return [
             column
@@ -115,7 +121,7 @@ def prepare(
     for join in plan.joins:
         frame = _joined(frame, plan, join.source, join.columns, others, plans)
     frame, computed, uncomputed = _computed(frame, plan, source.decimals)
-    for names in plan.named_columns():
+    for names in plan.named_columns() if source.kept is None else [plan.patient.column]:
         if not any(name in frame.columns for name in names):
             entries.column(source, names[0], "missing_column", f"a column {' or '.join(map(repr, names))}")
     patient_column = next((c for c in plan.patient.column if c in frame.columns), None)
@@ -276,12 +282,15 @@ def _patient_ids(prepared: Prepared, entries: Entries) -> pl.Series:
         return pl.repeat(None, prepared.frame.height, dtype=pl.String, eager=True)
     text = prepared.frame[column]
     pattern = prepared.plan.patient.pattern
-    fits = text.str.contains(f"^(?:{pattern})$").fill_null(value=False)
+    whole = f"^(?:{pattern})$"
+    fits = text.str.contains(whole).fill_null(value=False)
     bad = prepared.frame.filter(~fits)
     entries.cells(
         prepared.source, bad, column, "patient_id", f"a patient id as {pattern}", scope="row", hide=True
     )
-    return prepared.frame.select(pl.when(fits).then(pl.col(column))).to_series()
+    named = ID_GROUP in text.clear().str.extract_groups(whole).struct.fields
+    found = pl.col(column).str.extract_groups(whole).struct.field(ID_GROUP) if named else pl.col(column)
+    return prepared.frame.select(pl.when(fits).then(found)).to_series()
 
 
 def holds(prepared: Prepared, conditions: Sequence[Condition], frame: pl.DataFrame) -> pl.Expr:

@@ -16,6 +16,7 @@ from allpool.etl.transform.quarantine import Entries
 from allpool.etl.transform.records import SUBJECT, Made
 from allpool.etl.transform.rules import apply_rule
 from allpool.etl.transform.source import Prepared, Scene, SourceFrame, prepare
+from allpool.etl.transform.survey import Survey, take_survey
 from allpool.mappings.plan import CompiledMapping, RulePlan
 
 PARENTS = {"observation_component": ("observation", "observation_id")}
@@ -40,20 +41,18 @@ def transform(
     scene: Scene,
     *,
     known_patients: frozenset[str] = frozenset(),
+    survey: Survey | None = None,
 ) -> Harmonised:
     """Return what `sources` say under `mapping`.
 
-    `known_patients` are the ids of patients published before, for a feed that appends.
+    `known_patients` are the ids of patients published before, for a feed that appends. `survey` says which
+    columns are in doubt; for a part of a delivery it is that of the whole (`survey_sources`).
     """
-    plans = {plan.name: plan for plan in mapping.sources}
-    by_source: dict[str, list[SourceFrame]] = {}
-    for source in sources:
-        by_source.setdefault(source.source, []).append(source)
     entries, made, borrowed = Entries(), Made(), Borrowed()
-    prepared = [
-        prepare(source, plans[source.source], mapping, scene, by_source, plans, entries) for source in sources
-    ]
-    calendar = Calendar({item.source.id: item for item in prepared}, timezone=mapping.timezone)
+    prepared = _prepared(sources, mapping, scene, entries)
+    calendar = _calendar(prepared, mapping)
+    survey = take_survey(prepared, calendar) if survey is None else survey
+    calendar.doubt(survey.dates)
     ledgers = [Ledger(item) for item in prepared]
     for item, ledger in zip(prepared, ledgers, strict=True):
         _mark_columns_and_rows(item, mapping, ledger, entries)
@@ -63,6 +62,7 @@ def transform(
                 rule,
                 mapping,
                 calendar=calendar,
+                survey=survey,
                 ledger=ledger,
                 entries=entries,
                 made=made,
@@ -88,6 +88,28 @@ def transform(
         quarantine=entries.frame(),
         ledgers=ledgers,
     )
+
+
+def survey_sources(sources: Sequence[SourceFrame], mapping: CompiledMapping, scene: Scene) -> Survey:
+    """Return which whole columns of `sources` are in doubt, for a transform of them part by part."""
+    prepared = _prepared(sources, mapping, scene, Entries())
+    return take_survey(prepared, _calendar(prepared, mapping))
+
+
+def _prepared(
+    sources: Sequence[SourceFrame], mapping: CompiledMapping, scene: Scene, entries: Entries
+) -> list[Prepared]:
+    plans = {plan.name: plan for plan in mapping.sources}
+    by_source: dict[str, list[SourceFrame]] = {}
+    for source in sources:
+        by_source.setdefault(source.source, []).append(source)
+    return [
+        prepare(source, plans[source.source], mapping, scene, by_source, plans, entries) for source in sources
+    ]
+
+
+def _calendar(prepared: Sequence[Prepared], mapping: CompiledMapping) -> Calendar:
+    return Calendar({item.source.id: item for item in prepared}, timezone=mapping.timezone)
 
 
 def _mark_columns_and_rows(

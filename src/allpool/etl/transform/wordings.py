@@ -20,6 +20,11 @@ class Wordings:
         self._text = text
 
     @cached_property
+    def distinct(self) -> list[str]:
+        """The distinct texts, sorted."""
+        return self._text.unique().drop_nulls().sort().to_list()
+
+    @cached_property
     def _forms(self) -> dict[str, list[str]]:
         forms: dict[str, list[str]] = {}
         for item in self._text.unique().drop_nulls().to_list():

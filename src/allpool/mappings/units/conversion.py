@@ -55,6 +55,8 @@ class Scale:
         """
         if unit in self.listed:
             return Conversion(self.listed[unit])
+        if unit.isdecimal():
+            raise ValueError("a number alone is no unit")
         measure = read_unit(unit)
         factor, offset = ucum_conversion(unit, self.canonical, molar_mass=self.molar_mass)
         if measure.is_number and measure.annotations not in (
