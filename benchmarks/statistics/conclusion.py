@@ -82,6 +82,10 @@ def questions(folder: Path) -> Iterator[Question]:
     ):
         for studies, part in _by_studies(effects[effects["measure"] == measure]):
             yield Question(f"pooled {measure}", studies, choose_interval(part, EFFECT), default)
+    for studies, part in _by_studies(read("one_stage", folder)):
+        yield Question(
+            "survival in one stage", studies, choose_interval(part, ["interval"]), package.one_stage()
+        )
     curves = read("curves", folder)
     for quantity in ("survival at 12 months", "median"):
         found = choose_interval(curves[curves["quantity"] == quantity], ["interval"])

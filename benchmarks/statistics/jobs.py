@@ -17,7 +17,9 @@ from types import ModuleType
 import numpy as np
 
 from benchmarks.statistics import (
+    adjusted,
     curves,
+    one_stage,
     pooled_effects,
     pooled_proportions,
     rank_tests,
@@ -37,6 +39,8 @@ FAMILIES: dict[str, ModuleType] = {
         curves,
         pooled_effects,
         pooled_proportions,
+        one_stage,
+        adjusted,
     )
 }
 SEED = 20261120

@@ -8,6 +8,7 @@ from typing import Any
 
 from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
 from allpool.analysis.meta import pool_proportions, random_effects
+from allpool.analysis.one_stage import one_stage_curve
 from allpool.analysis.proportions import proportion
 from allpool.analysis.survival import kaplan_meier
 
@@ -40,6 +41,11 @@ def pooled_survival() -> str:
 def pooled_effects() -> str:
     """Return the same of the bare function, whose defaults are metafor's."""
     return f"{default(random_effects, 'method')}, {default(random_effects, 'test')}"
+
+
+def one_stage() -> str:
+    """Return the interval of survival over several studies in one stage."""
+    return str(default(one_stage_curve, "test"))
 
 
 def prediction() -> str:

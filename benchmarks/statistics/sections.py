@@ -221,6 +221,49 @@ def comparisons(folder: Path) -> list[str]:
     ]
 
 
+def one_stage(folder: Path) -> list[str]:
+    """Survival of several studies in one likelihood."""
+    rows = [
+        [str(k), *row]
+        for k, part in read("one_stage", folder).groupby("k")
+        for row in _rows(summary(part, ["interval"]))
+    ]
+    return [
+        "## Survival of several studies in one stage",
+        "",
+        paragraph(
+            """Exponential survival of 50 or 80 % at twelve months in the median study, which is the
+            estimand; 30 % censored; log hazards normal between studies with standard deviation 0, 0.3 or
+            0.6; 15 patients each, or 10 to 60. One hazard, normal study intercepts. Widths are of the
+            share."""
+        ),
+        "",
+        table(["studies", "interval", *INTERVAL_COLUMNS], rows),
+    ]
+
+
+def adjusted(folder: Path) -> list[str]:
+    """Differences of two groups with a confounder taken into account."""
+    rows = [
+        [str(quantity), str(n), *row[1:]]
+        for (quantity, n), part in read("adjusted", folder).groupby(["quantity", "n"], sort=False)
+        for row in _rows(summary(part, ["quantity"]))
+    ]
+    return [
+        "## Two groups with a confounder",
+        "",
+        paragraph(
+            """Half of n patients have a trait that makes the second group more likely (65 against 35 %),
+            and lowers the rate of response by 20 points (from 50, 70 or 85 %) or doubles the hazard
+            (survival without it 30 or 60 % at twelve months, 30 % censored); the group does nothing. The
+            overlap-weighted interval is not given where all or none of a group respond, the restricted
+            mean's where follow-up ends before twelve months."""
+        ),
+        "",
+        table(["difference", "n", *INTERVAL_COLUMNS], rows),
+    ]
+
+
 def rates(folder: Path) -> list[str]:
     """Tests of rates."""
     return [

@@ -372,6 +372,90 @@ def logistic_model(asked: Asked) -> StepResult:
     return found
 
 
+@kind("restricted-mean-regression")
+def adjusted_mean(asked: Asked) -> StepResult:
+    from allpool.analysis.survival import restricted_mean_regression
+
+    found = asked.step(
+        estimator="restricted-mean-regression",
+        endpoint="os",
+        covariates=["sex", "bm_blasts"],
+        per={"bm_blasts": 10},
+        strata="study",
+        tau=6,
+        unit="month",
+    )
+    rows = asked.times("os").dropna(subset="bm_blasts")
+    rows = rows.assign(bm_blasts=rows["bm_blasts"].astype(float) / 10, time=rows["time"] / DAYS)
+    own = restricted_mean_regression(rows, "time", "event", ["sex", "bm_blasts"], tau=6, strata="studyid")
+    for row in own.table.to_dict("records"):
+        item = one(found, "restricted_mean_difference", row["term"], 6)
+        same(item, row["difference"], row["lower"], row["upper"])
+        assert item.unit == "month"
+        same(one(found, "p", row["term"]), row["p"])
+    assert "within study; bm_blasts per 10; 3 left out" in (one(found, "events").note or "")
+    return found
+
+
+@kind("overlap-weighted")
+def weighted(asked: Asked) -> StepResult:
+    from allpool.analysis.weighting import overlap_weighted
+
+    found = asked.step(estimator="overlap-weighted", endpoint="cr", by="sex", covariates=["bm_blasts"])
+    rows = asked.answers("cr").dropna(subset="bm_blasts").astype({"bm_blasts": float})
+    own = overlap_weighted(rows, "yes", "sex", "bm_blasts")
+    item = one(found, "risk_difference", "male less female")
+    same(item, own.difference.estimate, own.difference.lower, own.difference.upper)
+    for sex, share, size in zip(own.groups, own.shares, own.effective_n, strict=True):
+        same(one(found, "proportion", sex), share.estimate, share.lower, share.upper)
+        same(one(found, "effective_n", sex), size)
+    return found
+
+
+@kind("one-stage-survival")
+def one_curve(asked: Asked) -> StepResult:
+    from allpool.analysis.one_stage import one_stage_curve
+
+    found = asked.step(
+        estimator="one-stage-survival", endpoint="os", times=[6, 12], cuts=[3, 6], unit="month", test="z"
+    )
+    rows = asked.times("os")
+    rows["time"] /= DAYS
+    own = one_stage_curve(rows, "time", "event", study="studyid", cuts=[3, 6], test="z")
+    for row in own.at([6, 12]).to_dict("records"):
+        same(one(found, "survival", None, row["time"]), row["survival"], row["lower"], row["upper"])
+    same(one(found, "tau2"), own.between)
+    assert one(found, "events").value == rows["event"].sum()
+    return found
+
+
+def test_a_spline_and_its_interaction(asked: Asked) -> None:
+    from allpool.analysis.estimators.splines import restricted_cubic
+    from allpool.analysis.survival import cox
+
+    found = asked.step(
+        estimator="cox",
+        endpoint="os",
+        covariates=["bm_blasts", "age"],
+        splines="bm_blasts",
+        interactions=[["bm_blasts", "age"]],
+    )
+    rows = asked.times("os").dropna(subset="bm_blasts").astype({"bm_blasts": float})
+    ages = asked.sql("SELECT usubjid, age FROM adsl").set_index("usubjid")["age"]
+    rows["age"] = rows["usubjid"].map(ages).astype(float)
+    bend, knots = restricted_cubic(rows["bm_blasts"], name="bm_blasts")
+    rows["bm_blasts bend"] = bend
+    for part in ("bm_blasts", "bm_blasts bend"):
+        rows[f"{part} x age"] = rows[part] * rows["age"]
+    terms = ["bm_blasts", "age", "bm_blasts bend", "bm_blasts x age", "bm_blasts bend x age"]
+    for row in cox(rows, "time", "event", terms).table.to_dict("records"):
+        same(one(found, "hazard_ratio", row["term"]), row["hazard_ratio"], row["lower"], row["upper"])
+    told = ", ".join(f"{knot:g}" for knot in knots)
+    assert f"spline of bm_blasts with knots at {told}" in (one(found, "events").note or "")
+    wrong = asked.step(estimator="cox", endpoint="os", covariates="sex", splines="sex")
+    assert "no covariate that is a number" in (wrong.statistics[0].note or "")
+
+
 @kind("cumulative-incidence")
 def incidence(asked: Asked) -> StepResult:
     from allpool.analysis.competing import cumulative_incidence

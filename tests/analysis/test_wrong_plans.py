@@ -43,6 +43,8 @@ def load(tmp_path: Path, **form: Any) -> Plan:
         (OS | {"where": [{"column": "age", "in": "old"}]}, 12, "age is a number; ask with `at_least`"),
         (OS | {"where": [{"column": "sex", "above": 3}]}, 12, "sex holds codes of sex, which have no size"),
         (OS | {"where": [{"element": "wbc", "in": "high"}]}, 12, "wbc is a number"),
+        (OS | {"times": []}, 9, "at least one time is asked"),
+        ({"endpoint": "os", "estimator": "fine-gray", "covariates": "sex"}, 8, "has no competing events"),
     ],
 )
 def test_what_is_said_at_load(tmp_path: Path, form: dict[str, Any], line: int, says: str) -> None:
@@ -83,6 +85,21 @@ def test_answers_that_may_be_yes_make_no_share_of_those_that_are_no(asked: Asked
     [item] = asked.step(endpoint="cr", definition="assessed", estimator="proportion").statistics
     assert (item.statistic, item.value, item.n) == ("proportion", None, 15)
     assert (item.note or "").startswith("between 0 and 9 of 15: 9 left out: 9 reported as crc")
+
+
+def test_what_cannot_show_answers_that_stay_open_refuses_them(asked: Asked) -> None:
+    form: dict[str, Any] = {"endpoint": "cr", "definition": "assessed"}
+    for more in (
+        {"estimator": "compare-proportions", "by": "sex"},
+        {"estimator": "logistic", "covariates": "age"},
+        {"estimator": "overlap-weighted", "by": "sex", "covariates": "age"},
+        {"estimator": "synthesis"},
+    ):
+        said = refused(asked.step(**form, **more))
+        assert "answers stay open: 9 of 001 may be either yes or no as reported" in said, more
+        assert "ask the wider endpoint (crc, orr)" in said
+        overridden = asked.step(**form, **more, override="to show what it would hide").statistics[0]
+        assert "answers stay open" not in (overridden.note or "")
 
 
 def test_a_number_without_cut_makes_no_groups(asked: Asked) -> None:

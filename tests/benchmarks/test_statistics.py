@@ -54,7 +54,7 @@ def test_tiny_grid_gives_every_table_a_page_and_figures(tiny: Path):
     assert "## Conclusion" in text
     assert "nan" not in text
     shares = [results.read(path.stem, tiny / "results") for path in (tiny / "results").glob("*.csv")]
-    assert len(shares) == 9
+    assert len(shares) == 11
     for frame in shares:
         for column in {"coverage", "size", "given", "below", "above"} & set(frame.columns):
             assert frame[column].dropna().between(0, 1).all()

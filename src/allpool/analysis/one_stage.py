@@ -21,10 +21,11 @@ from allpool.analysis.estimators.cox import cox
 from allpool.analysis.estimators.design import checked_columns, design_matrix
 from allpool.analysis.estimators.logistic_normal import logistic, logistic_normal
 from allpool.analysis.estimators.one_stage_result import OneStage
+from allpool.analysis.estimators.piecewise_exponential import OneStageCurve, one_stage_curve
 from allpool.analysis.estimators.shared_frailty import gamma_frailty
 from allpool.errors import AnalysisError
 
-__all__ = ["OneStage", "one_stage_logistic", "one_stage_survival"]
+__all__ = ["OneStage", "OneStageCurve", "one_stage_curve", "one_stage_logistic", "one_stage_survival"]
 
 LOGISTIC_EFFECTS = ("stratified", "random")
 SURVIVAL_EFFECTS = ("stratified", "frailty")

@@ -8,6 +8,7 @@ from allpool.analysis.estimators.follow_up import follow_up
 from allpool.analysis.estimators.kaplan_meier import KaplanMeier, kaplan_meier
 from allpool.analysis.estimators.landmark import landmark
 from allpool.analysis.estimators.logrank import LogRank, logrank
+from allpool.analysis.estimators.pseudo_values import RestrictedMeanModel, restricted_mean_regression
 from allpool.analysis.estimators.restricted_mean import restricted_mean_difference
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "KaplanMeier",
     "LogRank",
     "MonotoneLikelihoodWarning",
+    "RestrictedMeanModel",
     "cox",
     "follow_up",
     "kaplan_meier",
     "landmark",
     "logrank",
     "restricted_mean_difference",
+    "restricted_mean_regression",
 ]

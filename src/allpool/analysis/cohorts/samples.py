@@ -26,6 +26,8 @@ AT_RISK_MINIMUM = 5
 """With fewer at risk at a time, an estimate then is not told unless asked: our convention, no standard."""
 CAUSES = {0: 1, 1: 0, 2: 2}
 """Cause of adtte's cnsr: the event, censored, a competing event."""
+EITHER = "which may be either"
+"""How the reason of an answer ends that stays open between yes and no (`derivation/assessments.py`)."""
 BELOW = "below "
 """What the lowest group of a cut number begins with."""
 AFTER_TIME_ZERO = ("dthfl",)
@@ -139,6 +141,25 @@ def evaluable(sample: Sample) -> Sample:
     if sample.frame.empty:
         raise AnalysisError(
             f"too little data: nobody is evaluable ({sample.note() or 'the cohort is empty'})"
+        )
+    return sample
+
+
+def decided(sample: Sample, *, override: str | None = None) -> Sample:
+    """Return the sample; `AnalysisError` where answers stay open between yes and no, and no reason is given.
+
+    Leaving them out would keep those that are no: a composite remission asked whether it was complete may
+    be either, and no remission is none.
+    """
+    open_ = sample.left_out[sample.left_out["reason"].str.endswith(EITHER)]
+    if len(open_) and override is None:
+        studies = ", ".join(
+            f"{count} of {study}" for study, count in sorted(Counter(open_["studyid"]).items())
+        )
+        raise AnalysisError(
+            f"answers stay open: {studies} may be either yes or no as reported, and those that are surely no "
+            "would stay in; ask the wider endpoint (crc, orr), leave the study out (`excludes`), or give "
+            "`override` with the reason"
         )
     return sample
 

@@ -13,7 +13,7 @@ from allpool.analysis.cohorts.overlap import distinct_patients
 from allpool.analysis.cohorts.poolability import check, load_poolability, published_enough
 from allpool.analysis.cohorts.pooled import PooledStudies
 from allpool.analysis.cohorts.pooling import pool_responses, pool_survival
-from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Grouping, Sample
+from allpool.analysis.cohorts.samples import AT_RISK_MINIMUM, Grouping, Sample, decided
 from allpool.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def synthesis(
     if outcome is not None:
         load_poolability().judging(outcome, endpoint)
     sample = cohort.sample(endpoint, by=by, definition=definition, override=override).without(reasons)
+    decided(sample, override=override)
     if sample.kind == "time-to-event" and at is None:
         raise AnalysisError(f"{endpoint} is a time to an event: say `at` which time survival is to be pooled")
     when = at if sample.kind == "time-to-event" else None

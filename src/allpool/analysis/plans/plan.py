@@ -112,7 +112,14 @@ def _check_endpoint(
             ("steps", index, "by"),
             DefinitionError,
         )
-    meant = () if step.definition == OWN else catalogue.definition(step.endpoint, step.definition).studies
+    definition = None if step.definition == OWN else catalogue.definition(step.endpoint, step.definition)
+    if step.competing and isinstance(definition, TimeDefinition) and not definition.competing:
+        document.fail(
+            f"{step.endpoint}/{step.definition} has no competing events; take kaplan-meier, log-rank or cox",
+            ("steps", index, "estimator"),
+            DefinitionError,
+        )
+    meant = definition.studies if definition else ()
     strangers = sorted(set(step.studies) - set(meant)) if meant else []
     if strangers:
         document.fail(

@@ -9,10 +9,16 @@ from pydantic import Field
 from allpool.analysis.plans.steps.competing import CumulativeIncidenceStep, GrayStep
 from allpool.analysis.plans.steps.exposure import LandmarkStep, TimeDependentStep
 from allpool.analysis.plans.steps.latent import LatentLevelStep
+from allpool.analysis.plans.steps.one_stage import OneStageSurvivalStep
 from allpool.analysis.plans.steps.overlap import OverlapStep
 from allpool.analysis.plans.steps.paired import PairedStep
 from allpool.analysis.plans.steps.proportions import CompareStep, ProportionStep
-from allpool.analysis.plans.steps.regression import CoxStep, FineGrayStep, LogisticStep
+from allpool.analysis.plans.steps.regression import (
+    CoxStep,
+    FineGrayStep,
+    LogisticStep,
+    RestrictedMeanRegressionStep,
+)
 from allpool.analysis.plans.steps.survival import FollowUpStep, LogRankStep, RestrictedMeanStep, SurvivalStep
 from allpool.analysis.plans.steps.synthesis import RareEventStep, SynthesisStep
 from allpool.analysis.plans.steps.tables import (
@@ -21,13 +27,16 @@ from allpool.analysis.plans.steps.tables import (
     FlowStep,
     ResponseTableStep,
 )
+from allpool.analysis.plans.steps.weighting import OverlapWeightedStep
 
 Step: TypeAlias = Annotated[
     ProportionStep
     | CompareStep
+    | OverlapWeightedStep
     | SurvivalStep
     | LogRankStep
     | RestrictedMeanStep
+    | RestrictedMeanRegressionStep
     | FollowUpStep
     | CoxStep
     | FineGrayStep
@@ -36,6 +45,7 @@ Step: TypeAlias = Annotated[
     | GrayStep
     | LandmarkStep
     | TimeDependentStep
+    | OneStageSurvivalStep
     | SynthesisStep
     | RareEventStep
     | LatentLevelStep

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import pandas as pd
 from pydantic import ConfigDict, Field
@@ -134,6 +134,9 @@ class EndpointStep(StepBase):
     """`own` asks each study under its own definition where it has one."""
     by: str | Grouping | None = None
     """"study", "centre", a column of adsl, a baseline element, a fact, an endpoint, or a grouping."""
+
+    competing: ClassVar[bool] = False
+    """Whether the step asks of an event among others that compete with it."""
 
     @property
     def wanted(self) -> str:

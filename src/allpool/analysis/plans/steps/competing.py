@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,7 @@ class CumulativeIncidenceStep(TimeStep):
     """Aalen-Johansen cumulative incidence per group, of the event and of what competes with it."""
 
     estimator: Literal["cumulative-incidence"]
+    competing: ClassVar[bool] = True
     times: Times
     at_risk_minimum: int = Field(default=AT_RISK_MINIMUM, ge=1)
     """With fewer at risk at a time, the incidence then is withheld."""
@@ -74,6 +75,7 @@ class GrayStep(TimeStep):
     """Gray's test of the cumulative incidence of the event between groups, plain or stratified."""
 
     estimator: Literal["gray"]
+    competing: ClassVar[bool] = True
     by: str | Grouping
     strata: str | None = None
 

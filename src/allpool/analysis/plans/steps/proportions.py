@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Grouping, Sample, evaluable, holds_numbers
+from allpool.analysis.cohorts.samples import EITHER, Grouping, Sample, decided, evaluable, holds_numbers
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
@@ -19,10 +19,6 @@ from allpool.analysis.plans.steps.base import (
     unknown_membership,
 )
 from allpool.errors import AnalysisError
-
-EITHER = "which may be either"
-"""How the reason of an answer ends that stays open between yes and no."""
-
 
 NO_ORDER = "the groups are no numbers: the trend is over their names, one by one, which may mean nothing"
 
@@ -77,7 +73,7 @@ class CompareStep(EndpointStep):
         """Return the shares and P, and for two groups the risk difference (second less first)."""
         from allpool.analysis.proportions import proportion, risk_difference
 
-        sample = evaluable(self.sample(cohort))
+        sample = decided(evaluable(self.sample(cohort)), override=self.override)
         table = _table(sample)
         if len(table) < 2:
             raise AnalysisError("too little data: a comparison needs two groups with evaluable subjects")

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from itertools import product
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from pydantic import Field
 
 from allpool.analysis.cohorts.cohort import Cohort
-from allpool.analysis.cohorts.samples import Grouping, Sample, evaluable, punctual
+from allpool.analysis.cohorts.samples import Grouping, Sample, decided, evaluable, punctual
+from allpool.analysis.estimators.splines import restricted_cubic
 from allpool.analysis.plans.steps.base import (
     Answer,
     EndpointStep,
     Statistic,
     design,
     joined,
+    limits,
     number,
     pooled_studies,
     term_statistics,
     unknown_membership,
 )
 from allpool.analysis.plans.steps.survival import TimeStep
+from allpool.analysis.units import days_per
 from allpool.errors import AnalysisError
 from allpool.mappings.dictionary import Many
 
 if TYPE_CHECKING:
     from allpool.analysis.survival import CoxModel
+
+
+BEND = "bend"
+"""What the column of a spline is called that tells it from a straight line."""
 
 
 class RegressionStep(EndpointStep):
@@ -39,6 +47,9 @@ class RegressionStep(EndpointStep):
     """Covariate -> how many of its units a ratio is for (10 for ten years, or ten percent of blasts)."""
     interactions: tuple[tuple[str, str], ...] = ()
     """Pairs of number covariates whose product enters too."""
+    splines: Many = ()
+    """Number covariates that act along a curve: a restricted cubic spline of three knots. P of its `bend` is
+    the test of linearity."""
 
     @property
     def grouped(self) -> bool:
@@ -60,20 +71,33 @@ class RegressionStep(EndpointStep):
                 raise AnalysisError(f"`per` names {name}, which is no covariate that is a number")
             frame[name] = frame[name] / units
         names = list(self.covariates)
+        knots = []
+        for name in self.splines:
+            if name not in self.covariates or not is_numeric_dtype(frame[name]):
+                raise AnalysisError(f"`splines` names {name}, which is no covariate that is a number")
+            names.append(f"{name} {BEND}")
+            frame[names[-1]], stand = restricted_cubic(frame[name], name=name)
+            knots.append(f"spline of {name} with knots at {', '.join(f'{knot:g}' for knot in stand)}")
         for first, second in self.interactions:
             if not all(name in frame and is_numeric_dtype(frame[name]) for name in (first, second)):
                 raise AnalysisError(
                     f"the interaction of {first} and {second} needs two covariates that are numbers"
                 )
-            names.append(f"{first} x {second}")
-            frame[names[-1]] = frame[first] * frame[second]
+            for one, other in product(self._parts(first), self._parts(second)):
+                names.append(f"{one} x {other}")
+                frame[names[-1]] = frame[one] * frame[other]
         note = joined(
             pooled_studies(self, sample),
             *(f"{name} per {units:g}" for name, units in self.per.items()),
+            *knots,
             _left(lost),
             unknown_membership(sample.note(), cohort),
         )
         return frame, names, note
+
+    def _parts(self, name: str) -> list[str]:
+        """Return the columns that a covariate enters with."""
+        return [name, f"{name} {BEND}"] if name in self.splines else [name]
 
 
 def _left(lost: int) -> str | None:
@@ -139,6 +163,7 @@ class FineGrayStep(RegressionStep, TimeStep):
     """Fine and Gray's model of the subdistribution hazard, in the presence of competing events."""
 
     estimator: Literal["fine-gray"]
+    competing: ClassVar[bool] = True
     covariates: Many
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
@@ -168,7 +193,7 @@ class LogisticStep(RegressionStep):
         from allpool.analysis.logistic import logistic
         from allpool.analysis.one_stage import one_stage_logistic
 
-        sample = evaluable(self.sample(cohort))
+        sample = decided(evaluable(self.sample(cohort)), override=self.override)
         frame, names, note = self.modelled(cohort, sample)
         if self.study == "random":
             pooled = one_stage_logistic(
@@ -184,3 +209,45 @@ class LogisticStep(RegressionStep):
         note = joined(model.note, own, note)
         events = Statistic("events", number(model.events), n=model.n, note=note)
         return Answer.of(sample, [events, *term_statistics(model.table, "odds_ratio", n=model.n)])
+
+
+class RestrictedMeanRegressionStep(RegressionStep, TimeStep):
+    """Difference in time lived without the event up to a horizon, adjusted by regression of pseudo-values."""
+
+    estimator: Literal["restricted-mean-regression"]
+    covariates: Many
+    tau: float = Field(gt=0)
+    strata: Many = ()
+    """Each has a level of its own, so that covariates are compared within (studies)."""
+
+    def groupings_named(self) -> list[tuple[str, str | Grouping]]:
+        """The covariates and the strata."""
+        return [*super().groupings_named(), *(("strata", name) for name in self.strata)]
+
+    def answer(self, cohort: Cohort, unit: str) -> Answer:
+        """Return the difference in restricted mean, with its robust interval, and P of each term."""
+        from allpool.analysis.survival import restricted_mean_regression
+
+        sample = punctual(evaluable(self.sample(cohort)), "the restricted mean")
+        frame, names, note = self.modelled(cohort, sample, others=self.strata)
+        frame["aval"] = frame["aval"] / days_per(unit)
+        model = restricted_mean_regression(
+            frame, "aval", "event", names, tau=self.tau, strata=list(self.strata) or None, level=self.level
+        )
+        strata = f"within {', '.join(self.strata)}" if self.strata else None
+        found = [Statistic("events", model.events, n=model.n, note=joined(strata, note))]
+        for row in model.table.to_dict("records"):
+            term = str(row["term"])
+            found.append(
+                Statistic(
+                    "restricted_mean_difference",
+                    number(row["difference"]),
+                    group=term,
+                    at=self.tau,
+                    n=model.n,
+                    unit=unit,
+                    **limits(row),
+                )
+            )
+            found.append(Statistic("p", number(row["p"]), group=term, n=model.n))
+        return Answer.of(sample, found)

@@ -29,6 +29,8 @@ from allpool.mappings.dictionary import as_tuple
 
 
 def _each_once(times: tuple[float, ...]) -> tuple[float, ...]:
+    if not times:
+        raise ValueError("at least one time is asked")
     if len(set(times)) < len(times):
         raise ValueError("a time stands here twice")
     return times
