@@ -167,8 +167,8 @@ def test_postgresql_types_as_text(
     engine.dispose()
     table = answered(
         tmp_path,
-        "with found as (select * from lab where id like '%1') select id, v, d, t at time zone 'UTC' as t, ok, "
-        "2::bigint as n, 0.5::float4 as f, 'NaN'::float8 as nan, '1 day 2:00'::interval as i from found",
+        "with found as (select * from lab where id like '%1') select id, v, d, t at time zone 'UTC' as t, "
+        "ok, 2::bigint as n, 0.5::float4 as f, 'NaN'::float8 as nan, '1 day 2:00'::interval as i from found",
     )
     assert table.frame.row(0, named=True) == {
         "id": "0001",

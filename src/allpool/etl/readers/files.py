@@ -69,6 +69,10 @@ class Reading:
             self.size += len(chunk)
             yield chunk
 
+    def is_called(self, *endings: str) -> bool:
+        """Return whether the file's name ends so, in whatever case."""
+        return self.file.name.lower().endswith(endings)
+
     def finish(self) -> str:
         """Read what is left, in bounded memory, and return the SHA-256 of the whole file."""
         for _ in self:

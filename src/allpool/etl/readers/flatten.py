@@ -42,6 +42,7 @@ def parser(decimal: str = ".", *, number: Callable[[str], Any] | None = None) ->
     It raises ValueError for what is no JSON, for a name that stands twice in an object (which of the two is
     meant nobody knows), and RecursionError for endless nesting. Messages may quote the text.
     """
+
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         named = dict(found)
         if len(named) != len(found):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.delimited import read_delimited
 from allpool.etl.readers.encodings import decode
+from allpool.etl.readers.fhir import read_fhir
 from allpool.etl.readers.files import Reading, list_files, opened
 from allpool.etl.readers.json_lines import read_json_lines
 from allpool.etl.readers.odm import read_odm
@@ -21,6 +23,7 @@ from allpool.etl.readers.table import Cells, source_table
 from allpool.etl.readers.workbook import read_workbook
 from allpool.mappings.read import (
     DelimitedRead,
+    FhirRead,
     JsonLinesRead,
     OdmRead,
     ParquetRead,
@@ -30,6 +33,9 @@ from allpool.mappings.read import (
     SqlRead,
     WorkbookRead,
 )
+
+LINES: Final = (".ndjson", ".jsonl")
+"""How FHIR's NDJSON is called."""
 
 
 def read_source(
@@ -134,6 +140,8 @@ def _content(reading: Reading, read: Read, folder: Path, limits: ReadLimits) -> 
         case JsonLinesRead():
             named, cells = read_json_lines(iter(reading), read, limits)
             return _Parsed(cells=cells, encoding=named)
+        case FhirRead():
+            return _Parsed(cells=read_fhir(reading, read, lines=reading.is_called(*LINES)))
         case SqlRead():
             raise SourceError("a database is no file; leave `file` out", rule="unreadable_file")
 

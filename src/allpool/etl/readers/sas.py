@@ -143,7 +143,7 @@ def _cells(values: Mapping[str, list[Any]], found: Any, read: SasRead) -> Cells:
         for name, column in values.items()
     ]
     return Cells(
-        names=_names(values),
+        names=_names(list(values)),
         frame=pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)]),
         rows=np.arange(1, _height(values) + 1, dtype=np.int64),
         header_row=None,
@@ -151,10 +151,10 @@ def _cells(values: Mapping[str, list[Any]], found: Any, read: SasRead) -> Cells:
     )
 
 
-def _names(values: Mapping[str | None, list[Any]]) -> tuple[str | None, ...]:
-    """Return the columns' names; the library below calls a second X `X_duplicated1`."""
-    first = {name: re.sub(r"_duplicated[0-9]+$", "", name or "") for name in values}
-    return header_names([told if told in values else name or "" for name, told in first.items()], row=None)
+def _names(told: Sequence[str | None]) -> tuple[str | None, ...]:
+    """Return the columns' names; the library below calls a second X `X_duplicated1`, and one without None."""
+    first = {name: re.sub(r"_duplicated[0-9]+$", "", name or "") for name in told}
+    return header_names([name if name in told else own or "" for own, name in first.items()], row=None)
 
 
 def _strings(column: list[Any]) -> pl.Series:

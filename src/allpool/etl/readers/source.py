@@ -28,7 +28,7 @@ Problem = Mapping[str, Any]
 Decimal = Literal[".", ","]
 
 PASSED_SCHEMA: Final[Mapping[str, Any]] = {"row": pl.Int64, "column": pl.String, "rule": pl.String}
-"""Cells that a named rule of the reader passes over: null in the frame, and counted as ignored by that rule."""
+"""Cells that a named rule of the reader passes over: null in the frame, counted as ignored by that rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
