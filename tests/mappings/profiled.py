@@ -1,4 +1,4 @@
-"""Profiles of a few cells, for tests of the draft: what `etl.profile` finds in a file, from lists of texts."""
+"""Profiles of a few cells, for tests of the draft: what `etl.profile` finds, from lists of texts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def column(name: str, position: int, cells: Sequence[str], *, minimum: int = 1) 
     """Return the profile of one column."""
     filled = [cell for cell in cells if cell.strip()]
     counts = Counter(filled)
-    numbers = sorted(float(text.replace(",", ".")) for text in filled if re.fullmatch(r"-?\d+([.,]\d+)?(E-?\d+)?", text))
+    numbers = sorted(
+        float(text.replace(",", ".")) for text in filled if re.fullmatch(r"-?\d+([.,]\d+)?(E-?\d+)?", text)
+    )
     return ColumnProfile(
         name=name,
         position=position,
@@ -61,15 +63,23 @@ def column(name: str, position: int, cells: Sequence[str], *, minimum: int = 1) 
         kinds=dict(Counter(_kind(text) for text in filled)),
         values=tuple(ValueCount(text=text, cells=n) for text, n in counts.most_common() if n >= minimum),
         rare=sum(n for n in counts.values() if n < minimum),
-        quantiles={q: numbers[min(int(q * len(numbers)), len(numbers) - 1)] for q in (0.01, 0.25, 0.5, 0.75, 0.99)}
+        quantiles={
+            q: numbers[min(int(q * len(numbers)), len(numbers) - 1)] for q in (0.01, 0.25, 0.5, 0.75, 0.99)
+        }
         if numbers
         else {},
-        shapes=tuple(ValueCount(text=text, cells=n) for text, n in Counter(map(_shape, filled)).most_common(20)),
+        shapes=tuple(
+            ValueCount(text=text, cells=n) for text, n in Counter(map(_shape, filled)).most_common(20)
+        ),
         dates=_dates(filled),
         longest=max(map(len, filled), default=0),
-        identifier=suspicion(name, pl.DataFrame(
-                {"text": list(counts), "cells": list(counts.values())}, schema={"text": pl.String, "cells": pl.Int64}
-            )),
+        identifier=suspicion(
+            name,
+            pl.DataFrame(
+                {"text": list(counts), "cells": list(counts.values())},
+                schema={"text": pl.String, "cells": pl.Int64},
+            ),
+        ),
     )
 
 
@@ -105,8 +115,10 @@ def _dates(filled: Sequence[str]) -> tuple[DateReading, ...]:
                     years.append(date(parts["y"], parts.get("m", 1), parts.get("d", 1)).year)
                 except ValueError:
                     continue
-        if filled and len(years) >= 0.9 * len(filled) and 1900 <= min(years) and max(years) <= 2030:
-            found.append(DateReading(format=name, cells=len(years), first_year=min(years), last_year=max(years)))
+        if filled and len(years) >= 0.9 * len(filled) and min(years) >= 1900 and max(years) <= 2030:
+            found.append(
+                DateReading(format=name, cells=len(years), first_year=min(years), last_year=max(years))
+            )
     if not found and filled and all(text.isdigit() and 30000 <= int(text) <= 60000 for text in filled):
         found.append(DateReading(format="excel", cells=len(filled), first_year=2000, last_year=2026))
     return tuple(sorted(found, key=lambda reading: -reading.cells))

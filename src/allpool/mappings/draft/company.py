@@ -35,7 +35,9 @@ UNDATED = frozenset({"age_at_index", "bsa", "body_weight", "race", "ethnicity", 
 """Elements beside which a column called `date` is not taken for theirs."""
 SAMPLED = {
     "bm_specimen": frozenset({"bm_blasts", "mrd", "karyotype_iscn", "karyotype_category", "cd19_expression"}),
-    "blood_specimen": frozenset({"wbc", "pb_blasts", "anc", "platelets", "haemoglobin", "lab_alt", "lab_ldh", "mrd"}),
+    "blood_specimen": frozenset(
+        {"wbc", "pb_blasts", "anc", "platelets", "haemoglobin", "lab_alt", "lab_ldh", "mrd"}
+    ),
     "csf_specimen": frozenset({"cns_status"}),
 }
 """Elements for the date of a sample -> the records measured in such a sample, whose date it then is."""
@@ -64,12 +66,14 @@ class Company:
         return SIDE
 
 
-def company_of(table: TableProfile, readings: Sequence[Reading], words: Vocabulary) -> Company:
-    """Return what `table` is about: by the names of file and sheet, and by its columns whose names are plain."""
+def company_of(table: TableProfile, readings: Sequence[Reading]) -> Company:
+    """Return what `table` is about: by the names of file and sheet, and by columns whose names are plain."""
     told: Counter[str] = Counter()
     for item in readings:
         if item.candidates and (best := item.candidates[0]).score > 0.7:
-            lead = best.score - max((c.score for c in item.candidates[1:] if c.target.domain != best.target.domain), default=0.0)
+            lead = best.score - max(
+                (c.score for c in item.candidates[1:] if c.target.domain != best.target.domain), default=0.0
+            )
             if best.target.domain not in PLAIN_DOMAINS and lead > 0.05:
                 told[best.target.domain] += 1
     named = _named(table)
@@ -92,9 +96,7 @@ def _named(table: TableProfile) -> list[str]:
     return [domain for domain, (_, tell) in SUBJECTS.items() if said & set(tell)]
 
 
-def resolved(
-    found: Sequence[Suggestion], readings: Sequence[Reading], company: Company, words: Vocabulary
-) -> list[Suggestion]:
+def resolved(found: Sequence[Suggestion], readings: Sequence[Reading], words: Vocabulary) -> list[Suggestion]:
     """Return the suggestions with fields that have no element of their own given to the record they describe.
 
     A column of dates beside measurements is their date, not an element: its element is that of the record.
@@ -102,14 +104,16 @@ def resolved(
     analytes = _analytes(found, readings, words)
     first = next(iter(analytes.values()), None)
     measured = [
-        ("mrd" if first == "mrd_value" else first) if item.element == "@value" and first else _measurement(item, words)
+        ("mrd" if first == "mrd_value" else first)
+        if item.element == "@value" and first
+        else _measurement(item, words)
         for item in found
     ]
-    return [_resolved(place, found, measured, analytes, readings, company, words) for place in range(len(found))]
+    return [_resolved(place, found, measured, analytes, readings, words) for place in range(len(found))]
 
 
 def _measurement(item: Suggestion, words: Vocabulary) -> str | None:
-    """Return the record that a column measures something for, where it is of a kind with a date of its own."""
+    """Return the record that a column measures something for, where that has a date of its own."""
     if item.record is None or item.record not in words.records or item.confidence < ENOUGH:
         return None
     kind = words.records[item.record]
@@ -124,13 +128,14 @@ def _resolved(
     measured: Sequence[str | None],
     analytes: Mapping[str, str],
     readings: Sequence[Reading],
-    company: Company,
     words: Vocabulary,
 ) -> Suggestion:
     item = found[place]
     wanted = SAMPLED.get(item.element or "")
     if wanted is not None:
-        owner = _owner(place, "date", found, [record if record in wanted else None for record in measured], words)
+        owner = _owner(
+            place, "date", found, [record if record in wanted else None for record in measured], words
+        )
         return _given(item, owner, "date", 0.9, words) if owner else item
     unit_words = {notion for token in readings[place].header.tokens for notion in token}
     if "unit_of_value" in unit_words and not (item.element == "@unit" and analytes):
@@ -151,7 +156,9 @@ def _resolved(
             )  # fmt: skip
         first = next(iter(analytes.values()))
         record = "mrd" if first == "mrd_value" else first
-        return replace(item, element=first, record=record, field=field, confidence=min(item.confidence, 0.9), unit=None)
+        return replace(
+            item, element=first, record=record, field=field, confidence=min(item.confidence, 0.9), unit=None
+        )
     if field in ("date", "timepoint", "specimen"):
         owner = _owner(place, field, found, measured, words)
         if owner is not None:
@@ -162,7 +169,7 @@ def _resolved(
 def _unit_of(
     place: int, item: Suggestion, found: Sequence[Suggestion], readings: Sequence[Reading]
 ) -> Suggestion:
-    """Return a column of units given to the number beside it that shares a word with it, else to the nearest."""
+    """Return a column of units given to the number that shares a word with it, else to the nearest."""
     own = {notion for token in readings[place].header.tokens for notion in token} - {"unit_of_value"}
     numbers = [
         at
@@ -192,7 +199,7 @@ def _owner(
 ) -> str | None:
     """Return the record that a column of dates (timepoints, samples) belongs to.
 
-    Of the same timepoint where the name states one; else that of the nearest measurement, those to the right first.
+    Of the same timepoint where the name states one; else of the nearest measurement, to the right first.
     """
     places = [
         at
@@ -252,7 +259,7 @@ def _next_best(item: Suggestion, reading: Reading, words: Vocabulary) -> Suggest
 def _analytes(
     found: Sequence[Suggestion], readings: Sequence[Reading], words: Vocabulary
 ) -> Mapping[str, str]:
-    """Return text -> element of the column that names what was measured, in a table with one value per row."""
+    """Return text -> element of the column that names what was measured, in a table of one value per row."""
     fields = {item.element for item in found}
     if "@analyte" not in fields or not fields & {"@value", "@unit"}:
         return {}

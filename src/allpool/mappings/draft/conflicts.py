@@ -45,7 +45,7 @@ def keyed(found: Sequence[Suggestion], table: TableProfile) -> list[Suggestion]:
 
 
 def told_apart(found: Sequence[Suggestion], readings: Sequence[Reading]) -> list[Suggestion]:
-    """Return the suggestions with less confidence where two columns claim one field and nothing tells them apart.
+    """Return the suggestions, less sure where two columns claim one field and nothing tells them apart.
 
     A timepoint, course or number in the names tells them apart. The clearly better claim stays as it is.
     """
@@ -61,7 +61,11 @@ def told_apart(found: Sequence[Suggestion], readings: Sequence[Reading]) -> list
         best = max(found[place].confidence for place in places)
         top = [place for place in places if found[place].confidence >= best - NEAR]
         for place in places:
-            if len(places) > 1 and (place not in top or len(top) > 1) and found[place].element not in REPEATED:
+            if (
+                len(places) > 1
+                and (place not in top or len(top) > 1)
+                and found[place].element not in REPEATED
+            ):
                 item = found[place]
                 changed[place] = replace(
                     item,

@@ -1,4 +1,4 @@
-"""Adverse events as columns: a name that is a term of an adverse event, with its grade or whether it occurred."""
+"""Adverse events as columns: a name that is a term of one, with its grade or whether it occurred."""
 
 from __future__ import annotations
 
@@ -44,5 +44,8 @@ def _terms(key: str, terminology: Terminology) -> Mapping[str, str]:
 def _grade_words() -> tuple[str, ...]:
     notion = load_lexicon().file.notions["grade"]
     return tuple(
-        sorted((compact(word.rstrip("*")) for word in (*notion.en, *notion.cs, *notion.de)), key=lambda w: -len(w))
+        sorted(
+            (compact(word.rstrip("*")) for word in (*notion.en, *notion.cs, *notion.de)),
+            key=lambda w: -len(w),
+        )
     )

@@ -1,4 +1,4 @@
-"""What the cells of a column say for or against a target: codes, numbers in their range, dates, yes and no."""
+"""What the cells of a column say for or against a target: codes, numbers, dates, yes and no."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def share(column: ColumnProfile, *kinds: str) -> float:
 
 
 def calendar_readings(column: ColumnProfile) -> list[DateReading]:
-    """Return the formats that read the column as more than a bare number: years alone and serials left out."""
+    """Return the formats that read the column as more than a bare number: no years alone, no serials."""
     if share(column, "integer") > 0.5:
         return [reading for reading in column.dates if reading.format in ("%Y%m%d",)]
     return list(column.dates)
@@ -109,7 +109,9 @@ def _date(header: Header, column: ColumnProfile) -> Evidence:
         best = column.dates[0]
         form = "%Y" if best.format in ("%Y", "iso") else best.format
         kind = "years" if form == "%Y" else "serial numbers of days"
-        return Evidence("bears out" if named else "allows", f"the cells can be {kind} ({form})", date_format=form)
+        return Evidence(
+            "bears out" if named else "allows", f"the cells can be {kind} ({form})", date_format=form
+        )
     if share(column, "integer") > 0.9:
         return Evidence("speaks against", "the cells are whole numbers, which may count days from an event")
     if share(column, "date") > 0.5:
@@ -138,9 +140,15 @@ def _code(target: Target, column: ColumnProfile, terminology: Terminology) -> Ev
         return Evidence("allows", said, codes=codes, unknown=unknown)
     if numeric_share(column) > 0.9:
         few = column.distinct <= 12 and share(column, "integer") > 0.9 and column.longest <= 2
-        return Evidence("allows" if few else "rules out", "the cells are numbers; what they stand for is not said", unknown=unknown)
+        return Evidence(
+            "allows" if few else "rules out",
+            "the cells are numbers; what they stand for is not said",
+            unknown=unknown,
+        )
     if yes_no(column, terminology):
-        return Evidence("strains", f"the cells say yes and no, which {target.codes} does not know", unknown=unknown)
+        return Evidence(
+            "strains", f"the cells say yes and no, which {target.codes} does not know", unknown=unknown
+        )
     if column.distinct > 0.6 * column.filled and column.longest > 60:
         return Evidence("rules out", "the cells are free text")
     return Evidence("speaks against", said, unknown=unknown)
@@ -165,9 +173,7 @@ def _boolean(column: ColumnProfile, terminology: Terminology) -> Evidence:
     return Evidence("speaks against", "the cells are neither yes nor no")
 
 
-def _number(
-    target: Target, header: Header, column: ColumnProfile, terminology: Terminology
-) -> Evidence:
+def _number(target: Target, header: Header, column: ColumnProfile, terminology: Terminology) -> Evidence:
     if calendar_readings(column):
         return Evidence("rules out", "the cells are dates")
     numbers = numeric_share(column)
@@ -183,7 +189,9 @@ def _number(
     if target.type == "integer" and share(column, "decimal", "decimal_comma") > 0.1:
         return Evidence("speaks against", "the cells have fractions")
     said = "allows" if numbers < 0.8 else "bears out"
-    return Evidence("bears out" if said == "bears out" else "allows", fit.reason, unit=fit.unit, units=fit.units)
+    return Evidence(
+        "bears out" if said == "bears out" else "allows", fit.reason, unit=fit.unit, units=fit.units
+    )
 
 
 def _key(column: ColumnProfile) -> Evidence:

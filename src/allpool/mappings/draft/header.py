@@ -31,18 +31,31 @@ MOMENTS: tuple[tuple[str, str], ...] = (
 """How names say when: the pattern (on the plain text) and the part that it gives."""
 
 ANSWERS = re.compile(
-    r"[(\[（【]\s*(?:y/n|yes/no|0/1|1/0|ano/ne|a/n|ja/nein|j/n|是/否|有/无|男/女|[mf]/[fmwž])\s*[)\]）】]", re.IGNORECASE
+    r"[(\[（【]\s*(?:y/n|yes/no|0/1|1/0|ano/ne|a/n|ja/nein|j/n|是/否|有/无|男/女|[mf]/[fmwž])\s*[)\]）】]",
+    re.IGNORECASE,
 )
 """Answers in brackets, which say how a column is filled and not what it holds."""
 
 BEFORE = frozenset(
     {
-        "baseline", "bl", "pretreatment", "pre treatment", "pre blina", "pre blinatumomab", "before treatment", "基线",
-        "治疗前", "用药前", "贝林妥欧前", "pred lecbou", "pred zahajenim", "vstupni", "vor therapie", "vor blinatumomab",
+        "baseline", "bl", "pretreatment", "pre treatment", "pre blina", "pre blinatumomab", "before treatment",
+        "基线", "治疗前", "用药前", "贝林妥欧前", "pred lecbou", "pred zahajenim", "vstupni", "vor therapie",
+        "vor blinatumomab",
     }
 )  # fmt: skip
 AT_DIAGNOSIS = frozenset(
-    {"at dx", "at diagnosis", "at diag", "初诊", "诊断时", "初诊时", "pri dg", "pri diagnoze", "bei ed", "bei diagnose"}
+    {
+        "at dx",
+        "at diagnosis",
+        "at diag",
+        "初诊",
+        "诊断时",
+        "初诊时",
+        "pri dg",
+        "pri diagnoze",
+        "bei ed",
+        "bei diagnose",
+    }
 )
 """Plain words of names for the two moments that names say most; the code table `timepoint` has the others."""
 
@@ -67,9 +80,7 @@ class Header:
     """One box of a REDCap field with several; which answer it is stands in the data dictionary."""
 
 
-def read_header(
-    text: str, terminology: Terminology, unit: str | None = None, *, mend: bool = True
-) -> Header:
+def read_header(text: str, terminology: Terminology, unit: str | None = None, *, mend: bool = True) -> Header:
     """Return the parts of a column name; `unit` is what the profile found in its name or cells.
 
     With `mend` a word that is not known counts as the known one that it is a slip of typing from.
@@ -96,7 +107,9 @@ def read_header(
 
 def split_unit(text: str) -> tuple[str, str | None]:
     """Return a name without the unit in it, and the unit as written: in brackets, or as its last words."""
-    for match in reversed(list(re.finditer(r"[(\[（【]([^()\[\]（）【】]*(?:\([^()]*\))?[^()\[\]（）【】]*)[)\]）】]", text))):
+    for match in reversed(
+        list(re.finditer(r"[(\[（【]([^()\[\]（）【】]*(?:\([^()]*\))?[^()\[\]（）【】]*)[)\]）】]", text))
+    ):
         if ucum(match.group(1)):
             return (text[: match.start()] + " " + text[match.end() :]).strip(), match.group(1)
     parts = re.split(r"[_\s,]+", text.strip())
@@ -112,8 +125,12 @@ def split_unit(text: str) -> tuple[str, str | None]:
     return text, None
 
 
-AMBIGUOUS = frozenset({"d", "j", "y", "a", "let", "g", "ul", "nl", "1", "day", "days", "dny", "dni", "dnu", "tage",
-                       "天", "日", "月", "周", "year", "years", "rok", "roku", "month", "week", "fraction", "ratio"})  # fmt: skip
+AMBIGUOUS = frozenset(
+    {
+        "d", "j", "y", "a", "let", "g", "ul", "nl", "1", "day", "days", "dny", "dni", "dnu", "tage", "天", "日", "月",
+        "周", "year", "years", "rok", "roku", "month", "week", "fraction", "ratio",
+    }
+)  # fmt: skip
 """Last words that are as often a word of the name as its unit; in brackets they are units."""
 
 
@@ -165,10 +182,16 @@ def _timepoint(text: str, moments: Mapping[str, str], terminology: Terminology) 
             if needle in words:
                 return code, words.replace(needle, " ", 1)
     if "course" in moments:
-        if f"end_of_course_{moments['course']}" in codes and re.search(r"\b(post|after|end|po|nach)\b|后|结束后", text):
+        if f"end_of_course_{moments['course']}" in codes and re.search(
+            r"\b(post|after|end|po|nach)\b|后|结束后", text
+        ):
             return f"end_of_course_{moments['course']}", re.sub(r"\b(post|after|po|nach)\b|后", " ", text)
         return None, text
-    for said, code in (("移植后", "post_transplant"), ("post hsct", "post_transplant"), ("after transplant", "post_transplant")):
+    for said, code in (
+        ("移植后", "post_transplant"),
+        ("post hsct", "post_transplant"),
+        ("after transplant", "post_transplant"),
+    ):
         if said in words and code in codes:
             return code, words.replace(said, " ", 1)
     return None, text

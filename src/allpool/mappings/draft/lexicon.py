@@ -18,11 +18,11 @@ from allpool.mappings.positions import read_yaml
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+|[^\W_\u3400-\u4dbf\u4e00-\u9fff]+|#")
 ENDING = 6
-"""Letters that may follow a stem: the longest case endings and links of compounds (`Transplantations|datum`)."""
+"""Letters that may follow a stem: case endings and links of compounds (`Transplantations|datum`)."""
 SHORTEST = 3
 """Letters of the shortest word that a compound is cut into."""
 TYPING = 84.0
-"""rapidfuzz ratio from which an unknown word counts as a known one mistyped; on words of five letters or more."""
+"""rapidfuzz ratio from which an unknown word of five letters or more counts as a known one mistyped."""
 
 
 class Notion(Frozen):
@@ -118,7 +118,7 @@ class Lexicon:
         return None
 
     def _chinese(self, run: str) -> list[Token]:
-        """Cut a run of Chinese characters by the longest known word first; what no word covers stays together."""
+        """Cut a run of Chinese characters by the longest known word; what no word covers stays together."""
         found: list[Token] = []
         unknown, at = "", 0
         while at < len(run):
@@ -152,7 +152,7 @@ def plain(text: str) -> str:
 
 
 def split(text: str) -> str:
-    """Return `text` plain, with words that only case or script tells apart set apart (`birthDate`, `MRD方法`)."""
+    """Return `text` plain, with words set apart that only case or script tells (`birthDate`, `MRD方法`)."""
     text = unicodedata.normalize("NFKC", text)
     text = re.sub(r"(?<=[a-zà-ž])(?=[A-Z][a-zà-ž])", " ", text)
     text = re.sub(r"(?<=[A-Z]{2})(?=[A-Z][a-z]{3})", " ", text)
@@ -200,7 +200,7 @@ def _long_words(file: LexiconFile) -> list[str]:
 
 @cache
 def load_lexicon() -> Lexicon:
-    """Load the lexicon that ships with allpool. Raises `MappingError` with file and line where it is not valid."""
+    """Load the lexicon that ships with allpool. Raises `MappingError` with file and line if not valid."""
     document = read_yaml(Path(str(files("allpool.mappings.draft").joinpath("lexicon.yaml"))))
     file = document.parse(LexiconFile)
     words: dict[str, set[str]] = {}
@@ -220,7 +220,9 @@ def load_lexicon() -> Lexicon:
         file=file,
         words={word: frozenset(names) for word, names in words.items()},
         stems=tuple(
-            sorted(((stem, frozenset(names)) for stem, names in stems.items()), key=lambda item: -len(item[0]))
+            sorted(
+                ((stem, frozenset(names)) for stem, names in stems.items()), key=lambda item: -len(item[0])
+            )
         ),
         han=han,
     )

@@ -1,4 +1,4 @@
-"""Which of its candidates each column takes, where a patient has one of a thing and two columns claim it."""
+"""Which candidate each column takes, where a patient has one of a thing and two columns claim it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Claim = tuple[str, float, bool]
 def chosen(columns: Sequence[Sequence[Claim]]) -> list[int | None]:
     """Return the place of the candidate that each column takes, None where it has none.
 
-    Candidates stand best first. Columns that claim the same single target are told apart together, so that the
-    sum of all scores is greatest; the others take their best.
+    Candidates stand best first. Columns that claim the same single target are told apart together, so that
+    the sum of all scores is greatest; the others take their best.
     """
     picked: list[int | None] = [0 if claims else None for claims in columns]
     firsts = [claims[0][0] for claims in columns if claims and claims[0][2]]

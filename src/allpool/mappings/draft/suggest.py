@@ -1,4 +1,4 @@
-"""From the profile of a table to one suggestion per column, by names, cells and the company that columns keep."""
+"""From the profile of a table to one suggestion per column: names, cells and the company they keep."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from allpool.mappings.compile import Vocabulary, load_vocabulary
 from allpool.mappings.dictionary import Language
 from allpool.mappings.draft.company import Company, company_of, resolved
-from allpool.mappings.draft.conflicts import keyed, told_apart
 from allpool.mappings.draft.confidence import confidence
+from allpool.mappings.draft.conflicts import keyed, told_apart
 from allpool.mappings.draft.events import event_term
 from allpool.mappings.draft.evidence import FACTOR, Evidence, numeric_share, percent_share, weigh, yes_no
 from allpool.mappings.draft.header import Header, read_header
@@ -73,11 +73,13 @@ def suggest(
     ]
     columns = list(zip(table.columns, headers, shorter, strict=True))
     first = [_reading(column, header, short, targets, None) for column, header, short in columns]
-    company = company_of(table, first, words)
+    company = company_of(table, first)
     second = [_reading(column, header, short, targets, company) for column, header, short in columns]
-    picked = chosen([[(c.target.id, c.score, c.target.is_single) for c in item.candidates] for item in second])
+    picked = chosen(
+        [[(c.target.id, c.score, c.target.is_single) for c in item.candidates] for item in second]
+    )
     found = [_suggestion(item, pick) for item, pick in zip(second, picked, strict=True)]
-    return told_apart(resolved(keyed(found, table), second, company, words), second)
+    return told_apart(resolved(keyed(found, table), second, words), second)
 
 
 def _header(column: ColumnProfile, words: Vocabulary) -> Header:
@@ -86,7 +88,7 @@ def _header(column: ColumnProfile, words: Vocabulary) -> Header:
 
 
 def _prefixes(names: Sequence[str]) -> list[str | None]:
-    """Return the names without the word that three or more begin with (`lab_`, a form's), None where there is none."""
+    """Return the names without the word that three or more begin with (`lab_`), None where there is none."""
     parts = [re.match(r"([^\W_]+)[_.](.+)", name) for name in names]
     counts = Counter(part.group(1) for part in parts if part)
     return [part.group(2) if part and counts[part.group(1)] >= SHARED_BY else None for part in parts]
@@ -106,7 +108,9 @@ def _reading(
                 matches[name] = Match(match.score * share, match.name)
     if event_term(header, targets.words.terminology) is not None:
         graded = any("grade" in token for token in header.tokens)
-        matches["ae_grade" if graded else "ae_term"] = Match(0.93 if graded else 0.85, "a term of an adverse event")
+        matches["ae_grade" if graded else "ae_term"] = Match(
+            0.93 if graded else 0.85, "a term of an adverse event"
+        )
     found = []
     for name, match in matches.items():
         target = targets.all[name]
@@ -139,13 +143,15 @@ def _drug(header: Header, targets: Targets) -> str | None:
 def _variants(
     header: Header, shorter: Header | None, targets: Targets
 ) -> list[tuple[Header, tuple[str, ...], float]]:
-    """Return other readings of a name, the notions that the left out part lends, and what they keep of the fit."""
+    """Return other readings of a name, the notions that what is left out lends, and their share of the fit."""
     found: list[tuple[Header, tuple[str, ...], float]] = []
     if shorter is not None and shorter.tokens:
         lent = {notion for token in header.tokens for notion in token} - {
             notion for token in shorter.tokens for notion in token
         }
-        found.append((replace(shorter, timepoint=header.timepoint, course=header.course), tuple(sorted(lent)), 0.97))
+        found.append(
+            (replace(shorter, timepoint=header.timepoint, course=header.course), tuple(sorted(lent)), 0.97)
+        )
     if _drug(header, targets):
         rest = tuple(token for token in header.tokens if not any(notion in targets.drugs for notion in token))
         found.append((replace(header, tokens=rest), ("course", "treatment"), 0.97))
@@ -171,7 +177,11 @@ def _implied(column: ColumnProfile, header: Header, targets: Targets) -> list[st
 def _is_signed(column: ColumnProfile) -> bool:
     """Return whether the values are the words positive and negative."""
     lexicon = load_lexicon()
-    return any("positivity" in token for value in column.values for token in lexicon.tokens(value.text, mend=False)[0])
+    return any(
+        "positivity" in token
+        for value in column.values
+        for token in lexicon.tokens(value.text, mend=False)[0]
+    )
 
 
 def _suggestion(item: Reading, pick: int | None) -> Suggestion:
@@ -188,7 +198,9 @@ def _suggestion(item: Reading, pick: int | None) -> Suggestion:
     if best is None:
         return _none(column, kind, "no name of the dictionary is near enough", item)
     rivals = [other for other in item.candidates if other is not best]
-    sure = confidence(best.score, max((other.score for other in rivals if other.target.id != best.target.id), default=0.0))
+    sure = confidence(
+        best.score, max((other.score for other in rivals if other.target.id != best.target.id), default=0.0)
+    )
     evidence = best.evidence
     return Suggestion(
         column=column.name,
@@ -233,7 +245,13 @@ def _alternatives(rivals: Sequence[Candidate]) -> tuple[Alternative, ...]:
 
 
 def _reason(best: Candidate, header: Header) -> str:
-    how = "is" if plain(best.name) == plain(header.text) else "is near" if best.fit > 0.8 else "shares words with"
+    how = (
+        "is"
+        if plain(best.name) == plain(header.text)
+        else "is near"
+        if best.fit > 0.8
+        else "shares words with"
+    )
     parts = [f"the name {how} '{best.name}'"]
     if best.evidence.reason:
         parts.append(best.evidence.reason)

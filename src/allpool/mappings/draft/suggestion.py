@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 CONFIDENT = 0.8
 """From here on a suggestion is taken into a draft mapping as it is; below, it waits there as a comment."""
@@ -35,7 +36,7 @@ class Suggestion:
     units: tuple[str, ...] = ()
     """Units that fit where more than one does: the data manager says which."""
     code_table: str | None = None
-    codes: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Value -> code, for the frequent values that the code table knows."""
     unknown: tuple[str, ...] = ()
     """Frequent values that the code table does not know."""

@@ -1,4 +1,4 @@
-"""What a column can become: each element with its record and field, and the names it goes by, ready to be matched."""
+"""What a column can become: each element with its record and field, and the names it goes by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from allpool.mappings.draft.lexicon import Token, compact, load_lexicon
 from allpool.mappings.records import STRUCTURE
 
 OWN_FIELDS = ("date", "timepoint", "specimen", "unit", "analyte", "value")
-"""What columns of long and of dated tables say that no element names; each is a target with a `@` before it."""
+"""What columns of long and dated tables say that no element names; each is a target with a `@` before."""
 MOMENT = 0.5
 """Weight of the timepoint that a name of an element states (`baseline_mrd_high`)."""
 SHARED = 0.75
@@ -106,7 +106,9 @@ class Targets:
             name = self._names[number]
             of_name = min(1.0, covered[number] / name.weight) if name.weight else 0.0
             of_header = min(1.0, weight / full) if full else 0.0
-            score = header.sure * 2 * of_name * of_header / (of_name + of_header) if of_name + of_header else 0.0
+            score = (
+                header.sure * 2 * of_name * of_header / (of_name + of_header) if of_name + of_header else 0.0
+            )
             if score > found.get(name.target, Match(0, "")).score:
                 found[name.target] = Match(score, name.text)
         for target in self._spelled.get(compact(header.text), ()):
@@ -182,7 +184,12 @@ def _targets(words: Vocabulary) -> list[Target]:
             codes=element.codes,
             is_single=single,
         )
-    types: Mapping[str, ValueType] = {"date": "dateTime", "timepoint": "code", "specimen": "code", "value": "decimal"}
+    types: Mapping[str, ValueType] = {
+        "date": "dateTime",
+        "timepoint": "code",
+        "specimen": "code",
+        "value": "decimal",
+    }
     for field in OWN_FIELDS:
         codes = field if field in words.terminology else None
         found[f"@{field}"] = Target(
@@ -203,7 +210,11 @@ def _is_numbered(header: Header) -> bool:
 
 
 def _fields(words: Vocabulary, record: str) -> Iterable[str]:
-    return ("study", "centre", "patient", "timepoint", "lineage") if record == STRUCTURE else words.records[record].fields
+    return (
+        ("study", "centre", "patient", "timepoint", "lineage")
+        if record == STRUCTURE
+        else words.records[record].fields
+    )
 
 
 def _names(target: Target) -> list[str]:
@@ -240,6 +251,7 @@ def _weights(headers: Sequence[tuple[Target, str, Header]], count: int) -> dict[
                 holders.setdefault(notion, set()).add(target.id)
     lexicon = load_lexicon()
     return {
-        notion: lexicon.weight(notion) * (0.35 + 0.65 * math.log((count + 1) / len(held)) / math.log(count + 1))
+        notion: lexicon.weight(notion)
+        * (0.35 + 0.65 * math.log((count + 1) / len(held)) / math.log(count + 1))
         for notion, held in holders.items()
     }

@@ -31,14 +31,16 @@ class Fit:
 def fitting_units(target: Target, header: Header, column: ColumnProfile) -> Fit:
     """Return the unit of `column` as `target`: of the name where it states one, else the only one that fits.
 
-    Units whose numbers are the same (10*9/L and 10*3/uL) count as one. Where two readings fit, none is chosen.
+    Units of the same numbers (10*9/L and 10*3/uL) count as one. Where two readings fit, none is chosen.
     """
     element = target.element
     if element is None:
         return Fit("fits", "")
     if element.unit is None:
         if header.units and header.units[0] not in ("%", "d", "1"):
-            return Fit("no unit fits", f"the name states a unit ({header.unit_text}) and the element has none")
+            return Fit(
+                "no unit fits", f"the name states a unit ({header.unit_text}) and the element has none"
+            )
         return _unitless(element, column)
     scale = Scale(element.unit, element.units, element.molar_mass.value if element.molar_mass else None)
     stated = _stated(header, scale)
