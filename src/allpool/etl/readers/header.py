@@ -11,7 +11,7 @@ RESERVED: Final = frozenset(
     f"_{name}"
     for name in (
         *("row", "i", "key", "study", "centre", "pseudonym", "scope", "patient"),
-        *("here", "held", "made", "incomplete", "error", "kind"),
+        *("here", "held", "made", "incomplete", "error", "kind", "expected", "absence"),
     )
 )
 """Names that the reader and the transform give to columns of their own."""
