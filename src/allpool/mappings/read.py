@@ -144,7 +144,7 @@ class RedcapRead(ReadForm):
 
     format: Literal["redcap"]
     dictionary: str | None = None
-    """The data dictionary in the feed's folder (CSV, or the project's XML); a pattern that one file matches."""
+    """The data dictionary in the feed's folder (CSV, or the project's XML); a pattern for one file."""
     export: Literal["raw", "label"] = "raw"
     """Whether choices are exported as codes or as labels; labels are turned into codes."""
     header: Literal["raw", "label"] = "raw"
@@ -183,12 +183,12 @@ class RedcapRead(ReadForm):
     @model_validator(mode="after")
     def _file_or_service(self) -> RedcapRead:
         if (self.url is None) != (self.token_env is None):
-            raise ValueError("the live API takes both url and token_env (the name of a variable, not a token)")
+            raise ValueError("the live API takes url and token_env (the name of a variable, not a token)")
         if self.url is None and self.dictionary is None:
             raise ValueError("name the project's data dictionary in `dictionary`")
         if self.url is not None:
             if {"dictionary", "export", "header", "encoding", "separator"} & self.model_fields_set:
-                raise ValueError("the live API gives codes and its own dictionary; say only url and token_env")
+                raise ValueError("the live API gives codes and its dictionary; say only url and token_env")
             if not re.match(r"https?://[^/\s]+/(.*/)?api/$", self.url):
                 raise ValueError("url is the address of the API: https://.../api/")
             if not re.match(r"https:|http://(localhost|127\.0\.0\.1|\[::1\])[:/]", self.url):
@@ -216,6 +216,8 @@ class OdmRead(ReadForm):
     """FormOID, or the form's name: a row is one filled-in form."""
     item_group: str | None = None
     """ItemGroupOID, or its name: a row is one item group."""
+    unticked: Literal["unknown", "complete"] = "unknown"
+    """As REDCap's: what boxes of a REDCap project say of which none is ticked."""
 
     @model_validator(mode="after")
     def _one_sheet(self) -> OdmRead:
@@ -225,7 +227,7 @@ class OdmRead(ReadForm):
 
 
 class FhirRead(ReadForm):
-    """FHIR R4 as JSON: a resource, a Bundle of any type, or NDJSON; every resource is kept whole (`landing`)."""
+    """FHIR R4 as JSON: a resource, a Bundle of any type, or NDJSON; all of it is kept whole (`landing`)."""
 
     format: Literal["fhir"]
     resource: str | None = None
@@ -244,7 +246,15 @@ class FhirRead(ReadForm):
 
 
 Read = Annotated[
-    DelimitedRead | WorkbookRead | SasRead | ParquetRead | JsonLinesRead | SqlRead | RedcapRead | OdmRead | FhirRead,
+    DelimitedRead
+    | WorkbookRead
+    | SasRead
+    | ParquetRead
+    | JsonLinesRead
+    | SqlRead
+    | RedcapRead
+    | OdmRead
+    | FhirRead,
     Field(discriminator="format"),
 ]
 

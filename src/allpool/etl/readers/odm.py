@@ -10,7 +10,9 @@ import polars as pl
 
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.header import header_names
-from allpool.etl.readers.odm_metadata import ODM, Metadata, MetadataScan
+from allpool.etl.readers.odm_metadata import ODM, Metadata, MetadataScan, dictionary_of
+from allpool.etl.readers.redcap_boxes import unanswered
+from allpool.etl.readers.redcap_columns import columns_of
 from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.table import CellFinding, Cells
 from allpool.etl.readers.xml import Cursor, parse
@@ -30,8 +32,10 @@ def read_odm(chunks: Iterator[bytes], read: OdmRead, limits: ReadLimits) -> tupl
 
     Columns: the keys that the file has, then one per item, called by its OID, in the order of the metadata;
     an item's unit, where it has one, is `<ItemOID>.MeasurementUnitOID`. Codes stay codes. A file within the
-    file is its name. `_row` is the line on which the form or item group begins, or, where two begin on one
-    line, its number among those of the sheet. Memory is that of the sheet alone.
+    file is its name. Of REDCap's checkboxes, zeros that need not mean no are passed over, as in its other
+    exports. The questions are the columns' labels. `_row` is the line on which the form or item group
+    begins, or, where two begin on one line, its number among those of the sheet. Memory is that of the
+    sheet alone.
     Raises SourceError: `unreadable_odm`, `missing_sheet`, `repeating_item_group`, `not_a_snapshot`,
     `reserved_header`, `empty_file`.
     """
@@ -229,13 +233,23 @@ class _Scan:
             )
             for row, item in self._findings
         )
-        return Cells(
+        cells = Cells(
             names=header_names(names, row=None),
             frame=frame.rename({name: str(i) for i, name in enumerate(names)}),
             rows=lines,
             header_row=None,
             findings=findings,
+            labels=tuple(metadata.label(name) for name in names),
         )
+        return self._answered(cells)
+
+    def _answered(self, cells: Cells) -> Cells:
+        """Return the cells without the zeros that REDCap writes of boxes that nobody answered."""
+        dictionary = dictionary_of(self._metadata.metadata)
+        if all(item.kind != "checkbox" for item in dictionary.fields):
+            return cells
+        columns = columns_of(cells.names, dictionary, dictionary.missing_codes)
+        return unanswered(cells, columns, complete_means_no=self._read.unticked == "complete")
 
 
 def _oid(read: OdmRead, metadata: Metadata) -> str:

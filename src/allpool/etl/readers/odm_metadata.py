@@ -54,6 +54,10 @@ class Metadata:
         """Return the items of a form in their order."""
         return [item for group in self.groups_of.get(form, ()) for item in self.items_of.get(group, ())]
 
+    def label(self, oid: str) -> str | None:
+        """Return what an item asks in words, without markup."""
+        return (plain(self.items[oid].question) or None) if oid in self.items else None
+
 
 class MetadataScan:
     """Takes the events of a parser and keeps what they say of metadata; data pass by."""
@@ -140,7 +144,18 @@ def project_dictionary(chunks: Iterator[bytes]) -> DataDictionary:
     """
     scan = MetadataScan()
     parse(chunks, start=scan.start, end=scan.end, text=scan.text, document=ODM)
-    found = scan.metadata
+    found = dictionary_of(scan.metadata)
+    if not found.fields or not all(found.instruments):
+        raise SourceError(
+            "it holds no fields of a REDCap project; give the project's XML (metadata), or its data "
+            "dictionary as CSV",
+            rule="unreadable_dictionary",
+        )
+    return found
+
+
+def dictionary_of(found: Metadata) -> DataDictionary:
+    """Return the data dictionary that REDCap's additions to ODM say; empty where a file has none of them."""
     fields: dict[str, DictionaryField] = {}
     for form, attributes in found.forms.items():
         instrument = attributes.get("FormName", "")
@@ -150,12 +165,6 @@ def project_dictionary(chunks: Iterator[bytes]) -> DataDictionary:
             if item is None or not variable or variable in fields or _is_own(item, variable, instrument):
                 continue
             fields[variable] = _field(item, variable, instrument, found)
-    if not fields or not all(item.instrument for item in fields.values()):
-        raise SourceError(
-            "it holds no fields of a REDCap project; give the project's XML (metadata), or its data "
-            "dictionary as CSV",
-            rule="unreadable_dictionary",
-        )
     codes = dict(choices(found.missing_codes.replace("\n", "|")))
     return DataDictionary(tuple(fields.values()), codes)
 

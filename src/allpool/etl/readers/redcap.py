@@ -84,7 +84,7 @@ def redcap_cells(cells: Cells, dictionary: DataDictionary, read: RedcapRead) -> 
     if read.export == "label":
         cells = coded(cells, columns, missing_codes)
     cells = unanswered(cells, columns, complete_means_no=read.unticked == "complete")
-    return replace(cells, decimals=_decimals(columns, read))
+    return replace(cells, decimals=_decimals(columns, read), labels=tuple(map(_label, columns)))
 
 
 def _names_by_label(
@@ -197,6 +197,14 @@ def _of_instrument(
             if finding.index in position and finding.row in known
         ),
     ), tuple(columns[i] for i in kept)
+
+
+def _label(column: Column) -> str | None:
+    """Return what the project asks in words; of a box, with its choice."""
+    if column.field is None or not column.field.label:
+        return None
+    choice = column.field.choices.get(column.code or "")
+    return f"{column.field.label} (choice={choice})" if choice else column.field.label
 
 
 def _decimals(columns: tuple[Column, ...], read: RedcapRead) -> dict[int, Decimal]:
