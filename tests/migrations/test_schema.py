@@ -97,7 +97,8 @@ def test_a_revision_is_drafted_from_the_models(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(revising, "VERSIONS", package / "versions")
     newest = next((package / "versions").glob(f"r{migrations.head()}_*.py"))
     before = newest.read_text()
-    assert revising.revise("First schema", replace=True) == newest
+    message = before.partition("\n")[0].strip('".')
+    assert revising.revise(message, replace=True) == newest
     assert newest.read_text() == before
     with pytest.raises(revising.click.ClickException, match="nothing to write"):
         revising.revise("Nothing")

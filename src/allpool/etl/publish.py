@@ -14,7 +14,7 @@ from sqlalchemy.sql import Select
 
 from allpool.errors import BrokenRuleError
 from allpool.etl import history
-from allpool.models import STAGING, published_tables
+from allpool.models import STAGED, filled_tables
 from allpool.models.bulk import read, temporary
 
 Mode = Literal["snapshot", "append"]
@@ -22,7 +22,7 @@ Mode = Literal["snapshot", "append"]
 OUTCOME: Final = pl.Enum(["inserted", "updated", "unchanged", "conflict"])
 """What became of a staged row; `conflict`: another feed published this id first, and says something else."""
 
-TABLE: Final = pl.Enum([str(table.name) for table in published_tables()])
+TABLE: Final = pl.Enum([str(table.name) for table in filled_tables()])
 
 NOTHING: Final = pl.DataFrame(schema={"id": pl.String, "content_hash": pl.String})
 
@@ -86,7 +86,7 @@ def publish(
             mode=mode,
             protected=frozenset(protected),
         )
-        for table in published_tables()
+        for table in filled_tables()
     }
     counts = {name: counted for name, (counted, _) in found.items() if counted != Counts()}
     outcomes = [
@@ -101,7 +101,7 @@ class _Publication:
     def __init__(self, connection: Connection, table: Table, *, feed: str, run: int) -> None:
         self.connection = connection
         self.table = table
-        self.staged = STAGING[table.name]
+        self.staged = STAGED[table.name]
         self.feed = feed
         self.run = run
 

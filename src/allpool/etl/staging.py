@@ -9,7 +9,7 @@ from sqlalchemy import Engine, delete, select, text
 from sqlalchemy.engine import Connection
 
 from allpool.errors import BrokenRuleError
-from allpool.models import STAGING
+from allpool.models import STAGED
 from allpool.models.bulk import load, temporary
 
 
@@ -21,12 +21,12 @@ def stage(engine: Engine, *feeds: Mapping[str, pl.DataFrame]) -> int:
     UUIDs cost five times as much at 8 million rows).
     On a SQLite file the caller holds no connection of its own meanwhile, or the slower path is taken.
     """
-    unknown = sorted({name for tables in feeds for name in tables} - set(STAGING))
+    unknown = sorted({name for tables in feeds for name in tables} - set(STAGED))
     if unknown:
         raise BrokenRuleError(f"there is no staging table for {', '.join(unknown)}")
     clear(engine)
     return load(
-        engine, *({STAGING[name]: frame.sort("id") for name, frame in tables.items()} for tables in feeds)
+        engine, *({STAGED[name]: frame.sort("id") for name, frame in tables.items()} for tables in feeds)
     )
 
 
@@ -34,10 +34,10 @@ def clear(engine: Engine) -> None:
     """Empty all staging tables."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            names = ", ".join(table.name for table in STAGING.values())
+            names = ", ".join(table.name for table in STAGED.values())
             connection.execute(text(f"TRUNCATE {names}"))
             return
-        for table in STAGING.values():
+        for table in STAGED.values():
             connection.execute(delete(table))
 
 
@@ -50,6 +50,6 @@ def remove(engine: Engine, table: str, ids: Collection[str]) -> int:
 
 
 def _remove(connection: Connection, table: str, ids: pl.DataFrame) -> int:
-    staged = STAGING[table]
+    staged = STAGED[table]
     with temporary(connection, ids) as listed:
         return connection.execute(delete(staged).where(staged.c.id.in_(select(listed.c.id)))).rowcount

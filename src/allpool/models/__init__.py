@@ -31,6 +31,7 @@ from allpool.models.clinical import (
     Procedure,
     Specimen,
 )
+from allpool.models.landing import LANDED, STAGED, LandedResource, filled_tables
 from allpool.models.operations import (
     CellAccount,
     CodeRelation,
@@ -49,6 +50,8 @@ from allpool.models.operations import (
 from allpool.models.staging import STAGING, child_classes, published_tables, resource_classes
 
 __all__ = [
+    "LANDED",
+    "STAGED",
     "STAGING",
     "Adae",
     "Adex",
@@ -69,6 +72,7 @@ __all__ = [
     "EtlRun",
     "Feed",
     "FeedRun",
+    "LandedResource",
     "Lineage",
     "MappingRule",
     "MedicationAdministration",
@@ -91,6 +95,7 @@ __all__ = [
     "Specimen",
     "child_classes",
     "fhir_element",
+    "filled_tables",
     "published_tables",
     "resource_classes",
 ]
