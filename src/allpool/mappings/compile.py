@@ -205,7 +205,7 @@ def _rules(
 
 
 def _filled_in(record: Record, texts: Mapping[str, str]) -> Record:
-    """Return `record` with `{name}` replaced in columns, conditions and constants."""
+    """Return `record` with `{name}` replaced in its own name, columns, conditions and constants."""
 
     def fill(text: str) -> str:
         for name, value in texts.items():
@@ -243,6 +243,7 @@ def _filled_in(record: Record, texts: Mapping[str, str]) -> Record:
 
     return record.model_copy(
         update={
+            "record": fill(record.record),
             "when": conditions(record.when),
             "key": tuple(map(fill, record.key)),
             "fields": {name: binding(item) for name, item in record.fields.items()},

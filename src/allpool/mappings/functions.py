@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Final, Literal
 
 import polars as pl
+from polars.exceptions import ComputeError
 
 from allpool.mappings.dates import FIRST_SERIAL, DateFormat, date_format
 
@@ -82,6 +83,10 @@ def _join(columns: list[pl.Expr], settings: Mapping[str, str], _: Decimal) -> pl
     return pl.when(filled).then(pl.concat_str(columns, separator=settings.get("separator", "")))
 
 
+def _extract(columns: list[pl.Expr], settings: Mapping[str, str], _: Decimal) -> pl.Expr:
+    return columns[0].str.strip_chars().str.extract(f"^(?:{settings['pattern']})$", 1)
+
+
 def _sum(columns: list[pl.Expr], _: Mapping[str, str], decimal: Decimal) -> pl.Expr:
     return _shown(
         pl.sum_horizontal([_number(column, decimal) for column in columns], ignore_nulls=False), decimal
@@ -129,6 +134,16 @@ def _any_text(_: str) -> None:
     """Accept any text."""
 
 
+def _is_pattern(text: str) -> None:
+    try:
+        groups = re.compile(text).groups
+        pl.Series([""]).str.extract(f"^(?:{text})$", 1)
+    except (re.error, ComputeError):
+        raise ValueError("'pattern' is no regular expression") from None
+    if groups != 1:
+        raise ValueError("'pattern' has one group, (...), around the part that is wanted")
+
+
 def _is_number(text: str) -> None:
     if re.fullmatch(NUMBER, text) is None or not isfinite(float(text)):
         raise ValueError("'by' is a number with a decimal point")
@@ -149,6 +164,13 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "first": Function("the first of the columns that says something", (1, None), {}, _first),
     "join": Function(
         "the texts one after another, if all are filled", (2, None), {"separator": _any_text}, _join
+    ),
+    "extract": Function(
+        "the part of the text that the one group of `pattern` finds, where the whole text matches",
+        (1, 1),
+        {"pattern": _is_pattern},
+        _extract,
+        required=frozenset({"pattern"}),
     ),
     "sum": Function("the sum, if all are filled", (2, None), {}, _sum),
     "difference": Function("the first less the second", (2, 2), {}, _difference),

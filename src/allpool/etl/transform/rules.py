@@ -147,6 +147,8 @@ def _read(prepared: Prepared, rule: RulePlan, readings: dict[str, Reading]) -> p
 def _state(rule: RulePlan, readings: dict[str, Reading]) -> dict[str, pl.Expr]:
     """Return for each row whether its record is `_made`, `_held` for a fault, or `_incomplete`."""
     required = [item for item in rule.fields if item.required]
+    # where a cell's text about what is else fixed (a status) cannot be read, the fixed text would be a guess
+    firm = [item for item in rule.fields if item.column in rule.fixed and item.binding.column]
     from_columns = [item for item in rule.fields if item.binding.column]
     own = [
         item for item in from_columns if item.required or (item.name not in CONTEXT and not item.is_component)
@@ -161,6 +163,7 @@ def _state(rule: RulePlan, readings: dict[str, Reading]) -> dict[str, pl.Expr]:
     extra = _any(readings[item.name].filled for item in own if not item.required)
     faulty = _any(readings[item.name].faulty for item in required)
     made = all_there & tells if telling and not introduces else all_there
+    made = made & ~_any(readings[item.name].faulty for item in firm)
     incomplete = ~all_there & ~faulty & extra
     return {
         "_made": made,
