@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from allpool.cli.options import json_option, show
-from allpool.errors import ExitCode
+from allpool.errors import ConfigError, ExitCode, Place
 
 if TYPE_CHECKING:
     from allpool.etl.messages import Catalogue, MessageLanguage
+    from allpool.etl.pages.lines import Line
     from allpool.etl.precheck import Precheck
 
 CELLS: Final = ("read", "loaded", "quarantined", "ignored", "empty")
-PLACE: Final = ("file", "sheet", "row", "column")
-FIRST: Final = 5
-"""So many spans of rows stand on a line of the terminal; the page and --json have all of them."""
+PLACE: Final = ("file", "sheet", "row", "column", "scope")
 
 
 @click.command()
@@ -45,32 +44,31 @@ FIRST: Final = 5
     type=click.Choice(["en", "zh", "cs"]),
     help="Language of findings and page; default that of the mapping.",
 )
-@click.option("--with-values", is_flag=True, help="Show what the cells say: patient data, not for mail.")
 @json_option
 def check(
     files: Sequence[Path],
     mapping_file: Path,
     report_file: Path | None,
     language: MessageLanguage | None,
-    with_values: bool,
     as_json: bool,
 ) -> int:
     """Read FILES as the night would and say what would load and what would not, and why. Needs no store.
 
-    FILES are the delivery's files, or its folder.
+    FILES are the delivery's files, or its folder. Told are places and rules, never what a cell says.
 
     Example: allpool check data/centre-1 --mapping mappings/centre_1.yaml --report check.html
     """
     from allpool.etl.messages import load_messages, spoken
     from allpool.etl.precheck import precheck
 
-    found = precheck(files, mapping_file, values=with_values)
+    now = datetime.now(UTC).astimezone()
+    found = precheck(files, mapping_file, today=now.date())
     chosen = language or spoken(found.mapping.language)
     messages = load_messages()
     if report_file is not None:
-        _write_page(found, report_file, chosen, with_values=with_values)
+        _write_page(found, report_file, chosen, checked_on=now)
     if as_json:
-        click.echo(json.dumps(_told(found, messages, chosen, with_values=with_values), ensure_ascii=False))
+        click.echo(json.dumps(_told(found, messages, chosen), ensure_ascii=False))
     else:
         _print(found, messages, chosen)
         if report_file is not None:
@@ -78,34 +76,44 @@ def check(
     return int(ExitCode.NEEDS_A_PERSON if found.findings else ExitCode.OK)
 
 
-def _write_page(found: Precheck, file: Path, language: MessageLanguage, *, with_values: bool) -> None:
+def _write_page(found: Precheck, file: Path, language: MessageLanguage, *, checked_on: datetime) -> None:
     from allpool.etl.pages.check import check_page
 
-    page = check_page(
-        found, language=language, checked_on=datetime.now(UTC).astimezone(), with_values=with_values
-    )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if with_values:
-        file.touch(mode=0o600)
-    file.write_text(page, encoding="utf-8")
+    page = check_page(found, language=language, checked_on=checked_on)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"the page cannot be written ({error.strerror}); name another file with --report",
+            place=Place(file=str(file)),
+        ) from None
 
 
-def _told(
-    found: Precheck, messages: Catalogue, language: MessageLanguage, *, with_values: bool
-) -> Mapping[str, Any]:
+def _told(found: Precheck, messages: Catalogue, language: MessageLanguage) -> Mapping[str, Any]:
     """Return everything that the check found, as JSON has it."""
-    more = ("value",) if with_values else ()
     return {
         "language": language,
-        "findings": [
+        "findings": [_finding(row, messages, language) for row in found.findings],
+        "warnings": [_finding(row, messages, language) for row in found.doubts],
+        "patient_keys": [
             {
-                **{name: row[name] for name in PLACE},
-                "rule": row["rule"],
-                "title": messages.title(row["rule"], language),
-                "expected": messages.said(row["expected"], language),
-                **{name: row[name] for name in more},
+                "file": item.file,
+                "sheet": item.sheet,
+                "column": item.column,
+                "message": messages.said(item.message, language),
             }
-            for row in found.findings
+            for item in found.keys
+        ],
+        "blocked": [
+            {
+                "rule": rule.rule,
+                "title": messages.title(rule.rule, language),
+                "expected": messages.said(rule.expected, language),
+                "failed": rule.failed,
+                "rows": rule.rows,
+            }
+            for rule in found.blocked
         ],
         "records": [
             {
@@ -120,58 +128,102 @@ def _told(
     }
 
 
+def _finding(row: Mapping[str, Any], messages: Catalogue, language: MessageLanguage) -> Mapping[str, Any]:
+    return {
+        **{name: row[name] for name in PLACE},
+        "rule": row["rule"],
+        "title": messages.title(row["rule"], language),
+        "expected": messages.said(row["expected"], language),
+    }
+
+
 def _print(found: Precheck, messages: Catalogue, language: MessageLanguage) -> None:
     """Print findings by group, records by kind and cells by file."""
-    from allpool.etl.finding_groups import spans, spelled
+    from allpool.etl.pages.lines import key_lines, lines
 
     def label(name: str) -> str:
         return messages.label(name, language)
 
-    lines: list[Mapping[str, Any]] = []
-    for group in found.groups:
-        parts = spans(group.rows)
-        more = sum(last - first + 1 for first, last in parts[FIRST:])
-        rows = spelled(parts[:FIRST])
-        lines.append(
-            {
-                label("file"): group.file,
-                label("sheet"): group.sheet,
-                label("column"): group.column,
-                label("rule"): messages.title(group.rule, language),
-                label("expected"): messages.said(group.expected, language),
-                label("findings"): group.cells,
-                label("rows"): f"{rows} {label('and_more').format(number=more)}" if more else rows,
-            }
+    waits = lines(found.groups, messages, language)
+    if found.blocked:
+        click.echo(label("blocked"))
+    if waits:
+        _print_lines("will_wait", waits, messages, language)
+        findings, groups = sum(line.findings for line in waits), len(waits)
+        click.echo(
+            label("some_wait").format(
+                findings=messages.number(findings, language), groups=messages.number(groups, language)
+            )
         )
-    names = [label(name) for name in ("file", "sheet", "column", "rule", "expected", "findings", "rows")]
-    if lines:
-        show(label("will_wait"), names, lines, as_json=False, right=(label("findings"),))
     else:
         click.echo(label("all_well"))
+    warned = [*key_lines(found.keys, messages, language), *lines(found.warnings, messages, language)]
+    if warned:
+        _print_lines("worth_a_look", warned, messages, language)
     kinds = [
         {
             label("kind"): messages.record(kind.record, kind.element, language),
-            label("records"): kind.records,
+            label("records"): messages.number(kind.records, language),
         }
         for kind in found.kinds
     ]
     if kinds:
-        show(
-            label("will_load"),
-            (label("kind"), label("records")),
-            kinds,
-            as_json=False,
-            right=(label("records"),),
-        )
+        heads = (label("kind"), label("records"))
+        show(label("will_load"), heads, kinds, as_json=False, right=heads[1:])
     else:
         click.echo(label("nothing_loads"))
+    _print_accounts(found, messages, language)
+
+
+def _print_lines(title: str, found: Sequence[Line], messages: Catalogue, language: MessageLanguage) -> None:
+    """Print groups of findings; the column of sheets only where there is one."""
+    more = messages.label("and_more", language)
+    cells = [
+        {
+            "file": line.file,
+            "sheet": line.sheet,
+            "column": line.column,
+            "rule": line.title,
+            "expected": line.expected,
+            "findings": messages.number(line.findings, language),
+            "rows": f"{line.first} {more.format(number=messages.number(line.more, language))}"
+            if line.more
+            else line.first,
+        }
+        for line in found
+    ]
+    names = [name for name in cells[0] if name != "sheet" or any(cell["sheet"] for cell in cells)]
+    heads = {name: messages.label(name, language) for name in names}
+    show(
+        messages.label(title, language),
+        heads.values(),
+        [{head: cell[name] for name, head in heads.items()} for cell in cells],
+        as_json=False,
+        right=(heads["findings"],),
+    )
+
+
+def _print_accounts(found: Precheck, messages: Catalogue, language: MessageLanguage) -> None:
+    """Print the account of each file's cells, and that it holds."""
+    if not found.accounts:
+        click.echo(messages.label("no_file", language))
+        return
+    heads = {
+        "file": messages.label("file", language),
+        "rows": messages.label("data_rows", language),
+        **{name: messages.label(name, language) for name in CELLS},
+    }
     accounts = [
         {
-            label("file"): name,
-            label("data_rows"): account.rows,
-            **{label(cell): getattr(account, cell) for cell in CELLS},
+            heads["file"]: name,
+            **{
+                head: messages.number(getattr(account, cell), language)
+                for cell, head in heads.items()
+                if cell != "file"
+            },
         }
         for name, account in found.accounts.items()
     ]
-    heads = [label(name) for name in ("file", "data_rows", *CELLS)]
-    show(label("accounts"), heads, accounts, as_json=False, right=heads[1:])
+    right = [head for name, head in heads.items() if name != "file"]
+    show(messages.label("accounts", language), heads.values(), accounts, as_json=False, right=right)
+    click.echo(messages.label("sum_holds", language))

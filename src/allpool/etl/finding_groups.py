@@ -28,8 +28,6 @@ class FindingGroup:
     """Cells, or rows, columns and files where the scope is one of these."""
     rows: tuple[int, ...]
     """In ascending order; none for what is of the whole file or column."""
-    values: tuple[tuple[int | None, str], ...]
-    """Row and text of each cell, where that is known."""
 
 
 def grouped(found: pl.DataFrame) -> list[FindingGroup]:
@@ -40,10 +38,6 @@ def grouped(found: pl.DataFrame) -> list[FindingGroup]:
         pl.col("row").n_unique().alias("cells"),
         pl.col("row").drop_nulls().unique().sort().alias("rows"),
         pl.struct("record", "element").unique(maintain_order=True).alias("about"),
-        pl.struct("row", "value")
-        .filter(pl.col("value").is_not_null())
-        .unique(maintain_order=True)
-        .alias("values"),
     )
     return [
         FindingGroup(
@@ -51,7 +45,6 @@ def grouped(found: pl.DataFrame) -> list[FindingGroup]:
                 **row,
                 "rows": tuple(row["rows"]),
                 "about": tuple((item["record"], item["element"]) for item in row["about"]),
-                "values": tuple((cell["row"], cell["value"]) for cell in row["values"]),
             }
         )
         for row in parts.iter_rows(named=True)

@@ -1,28 +1,35 @@
-"""A centre's own check: read and map as the night does, without store, key or audit across tables."""
+"""A centre's own check: read, map and audit as the night does, without store and key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from allpool.config import FeedSection
-from allpool.errors import ConfigError, Place
+from allpool.errors import BrokenRuleError, ConfigError, Place
+from allpool.etl.audit.findings import RuleResult
 from allpool.etl.delivery import Delivery, read_delivery
 from allpool.etl.finding_groups import FindingGroup, grouped
+from allpool.etl.guard import RULE as DIRECT_IDENTIFIER
+from allpool.etl.guard import KeyWarning
 from allpool.etl.readers import FileFacts
+from allpool.etl.rehearsal import Rehearsal, rehearsed
 from allpool.etl.transform.ledger import Account, Verdict
 from allpool.etl.transform.source import Scene
 from allpool.etl.transform.transform import Harmonised, transform
-from allpool.etl.waiting import COLUMNS, waiting
-from allpool.mappings.compile import load_mapping
+from allpool.etl.waiting import COLUMNS, audit_findings, waiting
+from allpool.mappings.compile import load_mapping, load_vocabulary
+from allpool.mappings.identifiers import identifying
 from allpool.mappings.plan import CompiledMapping
 
-KEY = b"not a secret: pseudonyms of a check are thrown away"
-TOLD = (*(name for name in COLUMNS if name != "value"), "value")
+KEY: Final = b"not a secret: pseudonyms of a check are thrown away"
+TOLD: Final = tuple(name for name in COLUMNS if name != "value")
+"""What is told of a finding: never what the cell says."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,11 @@ class Precheck:
 
     mapping: CompiledMapping
     found: pl.DataFrame
-    """Findings as rows of the quarantine table; `value` only where it was asked for."""
+    """Findings as rows of the quarantine table, without values; what only warns loads all the same."""
+    blocked: Sequence[RuleResult]
+    """Rules of the audit that so many rows break that the night would hold back the whole delivery."""
+    keys: Sequence[KeyWarning]
+    """Patient keys that are direct identifiers."""
     accounts: Mapping[str, Account]
     kinds: Sequence[Kind]
     files: Sequence[FileFacts]
@@ -48,34 +59,84 @@ class Precheck:
 
     @property
     def findings(self) -> Sequence[Mapping[str, Any]]:
-        """All findings, one by one."""
-        return self.found.to_dicts()
+        """What would wait, one by one."""
+        return self._waits.to_dicts()
 
     @property
     def groups(self) -> Sequence[FindingGroup]:
-        """The findings, those that are equal but for their row as one."""
-        return grouped(self.found)
+        """What would wait, findings that are equal but for their row as one."""
+        return grouped(self._waits)
+
+    @property
+    def doubts(self) -> Sequence[Mapping[str, Any]]:
+        """What would load and is worth a look, one by one."""
+        return self._warned.to_dicts()
+
+    @property
+    def warnings(self) -> Sequence[FindingGroup]:
+        """What would load and is worth a look, findings that are equal but for their row as one."""
+        return grouped(self._warned)
+
+    @property
+    def _waits(self) -> pl.DataFrame:
+        return self.found.filter(pl.col("severity") != "warn")
+
+    @property
+    def _warned(self) -> pl.DataFrame:
+        return self.found.filter(pl.col("severity") == "warn")
 
 
-def precheck(paths: Sequence[Path], mapping_file: Path, *, values: bool = False) -> Precheck:
-    """Return what the night would say of the files (or folder) `paths` under a mapping.
+def precheck(paths: Sequence[Path], mapping_file: Path, *, today: date | None = None) -> Precheck:
+    """Return what the night of the day `today` would say of the files (or folder) `paths` under a mapping.
 
-    The whole folder is read, so that patients and joined columns are known; told is of the files named. The
-    findings come without what the cells say, unless `values` asks for it.
+    The whole folder is read, so that patients and joined columns are known; told is of the files named.
+    Without `today` the records are not audited: only what reader and transform find is told.
+    Raises ConfigError where the paths are no delivery, MappingError where the mapping is wrong, and
+    BrokenRuleError where the account of a file does not hold.
     """
     folder = _folder(paths)
     named = {path.resolve().relative_to(folder).as_posix() for path in paths if path.is_file()}
-    mapping = load_mapping(mapping_file)
+    vocabulary = load_vocabulary()
+    mapping = load_mapping(mapping_file, vocabulary)
     feed = FeedSection(
         id="check", mapping=mapping_file.name, folder=str(folder), study="check", centre="check"
     )
     delivery = read_delivery(folder, feed, mapping)
     scene = Scene(feed=feed.id, study=feed.study, centre=feed.centre, security=None, key=KEY)
     harmonised = transform([file.frame for file in delivery.files], mapping, scene)
-    loaded = {
-        table: rows.select("id", verdict=pl.lit(int(Verdict.LOADED), dtype=pl.UInt8))
-        for table, rows in harmonised.tables.items()
-    }
+    audited: Rehearsal | None = None
+    failed = [pl.DataFrame()]
+    tables: Mapping[str, pl.DataFrame] = harmonised.tables
+    if today is not None:
+        audited = rehearsed(harmonised.tables, feed=feed.id, vocabulary=vocabulary, today=today)
+        ledgers = {ledger.source.id: ledger for ledger in harmonised.ledgers}
+        failed = [
+            audit_findings(audited.held, harmonised.tables, delivery, mapping, ledgers),
+            audit_findings(audited.warned, harmonised.tables, delivery, mapping, None),
+        ]
+        tables = audited.left(harmonised.tables)
+    accounts, chosen = _accounts(delivery, harmonised, tables, named)
+    found = waiting(feed, delivery, harmonised.quarantine, pl.concat(failed)).select(TOLD)
+    if named:
+        unread = [_unread(path, mapping) for path in sorted(named - _read(delivery))]
+        found = pl.concat([pl.DataFrame(unread, schema=found.schema), _of(found, named)])
+    return Precheck(
+        mapping=mapping,
+        found=found,
+        blocked=audited.blocked if audited else (),
+        keys=[item for item in delivery.warnings if not named or item.file in named],
+        accounts=accounts,
+        kinds=_kinds(tables, mapping, chosen),
+        files=list(chosen.values()),
+    )
+
+
+def _accounts(
+    delivery: Delivery, harmonised: Harmonised, tables: Mapping[str, pl.DataFrame], named: set[str]
+) -> tuple[dict[str, Account], dict[str, FileFacts]]:
+    """Return accounts and facts of the files named (or all), given the rows that would load."""
+    verdict = pl.lit(int(Verdict.LOADED), dtype=pl.UInt8).alias("verdict")
+    loaded = {table: rows.select("id", verdict) for table, rows in tables.items()}
     accounts: dict[str, Account] = {}
     chosen: dict[str, FileFacts] = {}
     for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
@@ -86,26 +147,20 @@ def precheck(paths: Sequence[Path], mapping_file: Path, *, values: bool = False)
         chosen[file.frame.id] = file.facts
         name = f"{file.frame.file} [{file.frame.sheet}]" if file.frame.sheet else file.frame.file
         name = f"{name} as {file.frame.source}" if name in accounts else name
-        accounts[name] = ledger.settle(loaded).with_reader(blank=file.blank_cells, lost=file.lost_cells)
-    found = waiting(feed, delivery, harmonised.quarantine, pl.DataFrame()).select(
-        *TOLD[:-1], pl.col("value") if values else pl.lit(None, dtype=pl.String).alias("value")
-    )
-    unread = [_unread(path, mapping) for path in sorted(named - _read(delivery))]
-    told = found.filter(pl.col("file").is_in(sorted(named))) if named else found
-    return Precheck(
-        mapping,
-        pl.concat([pl.DataFrame(unread, schema=found.schema), told]),
-        accounts,
-        _kinds(harmonised, mapping, chosen),
-        list(chosen.values()),
-    )
+        account = ledger.settle(loaded).with_reader(blank=file.blank_cells, lost=file.lost_cells)
+        if not account.balanced:
+            raise BrokenRuleError(f"{name}: the cells do not add up: {account.read} read")
+        accounts[name] = account
+    return accounts, chosen
 
 
-def _kinds(harmonised: Harmonised, mapping: CompiledMapping, chosen: Mapping[str, object]) -> list[Kind]:
+def _kinds(
+    tables: Mapping[str, pl.DataFrame], mapping: CompiledMapping, chosen: Mapping[str, object]
+) -> list[Kind]:
     """Count the records from the `chosen` files by kind, in the mapping's order."""
     counts: dict[tuple[str, str | None], int] = {}
     for rule in (rule for plan in mapping.sources for rule in plan.rules):
-        rows = harmonised.tables.get(rule.table)
+        rows = tables.get(rule.table)
         made = 0
         if rows is not None:
             own = (pl.col("rule") == rule.id) & pl.col("source_file").is_in(list(chosen))
@@ -120,18 +175,27 @@ def _read(delivery: Delivery) -> set[str]:
     return {file.frame.file for file in delivery.files} | {failure.path for _, failure in delivery.failures}
 
 
+def _of(found: pl.DataFrame, named: set[str]) -> pl.DataFrame:
+    """Return the findings of the files named."""
+    return found.filter(pl.col("file").is_in(sorted(named)))
+
+
 def _unread(path: str, mapping: CompiledMapping) -> Mapping[str, Any]:
-    """Return the finding that no source reads a file."""
+    """Return the finding that no source reads a file; a name that holds an identifier is not repeated."""
     patterns = ", ".join(dict.fromkeys(plan.file for plan in mapping.sources if plan.file))
     expected = f"a file that the mapping reads ({patterns}); correct its name, or `file` in the mapping"
+    telling = bool(identifying(pl.Series([path])).any())
     return {
         **dict.fromkeys(TOLD),
-        "file": path,
+        "file": None if telling else path,
         "scope": "file",
-        "rule": "unmapped_file",
+        "rule": DIRECT_IDENTIFIER if telling else "unmapped_file",
         "severity": "quarantine",
-        "expected": expected,
+        "expected": IN_NAME if telling else expected,
     }
+
+
+IN_NAME: Final = "the name of a file or sheet holds a direct identifier; rename it in the delivery"
 
 
 def _folder(paths: Sequence[Path]) -> Path:

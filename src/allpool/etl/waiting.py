@@ -89,6 +89,20 @@ def _problems(delivery: Delivery) -> pl.DataFrame:
         )
         for file in delivery.files
     ]
+    parts += [
+        file.problems.select(
+            "row",
+            "column",
+            "scope",
+            "rule",
+            "expected",
+            "value",
+            source_file=pl.lit(file.id),
+            file=pl.lit(file.facts.path),
+            severity=pl.lit("quarantine"),
+        )
+        for file in delivery.landing.files
+    ]
     return pl.concat([pl.DataFrame(schema=SCHEMA), *parts], how="diagonal_relaxed")
 
 
@@ -97,11 +111,12 @@ def audit_findings(
     tables: Mapping[str, pl.DataFrame],
     delivery: Delivery,
     mapping: CompiledMapping,
-    ledgers: Mapping[str, Ledger],
+    ledgers: Mapping[str, Ledger] | None,
 ) -> pl.DataFrame:
     """Return the audit's failures as findings at their cells, and mark these cells in the ledgers.
 
-    A failure names a table's column; the mapping rule that made the row knows the source columns behind it.
+    Where they only warn, there are no `ledgers`: their cells load. A failure names a table's column; the
+    mapping rule that made the row knows the source columns behind it.
     """
     rules = {rule.id: rule for plan in mapping.sources for rule in plan.rules}
     frames = {file.frame.id: file.frame for file in delivery.files}
@@ -144,7 +159,8 @@ def audit_findings(
                 if name is not None:
                     values = source.frame.select(pl.col("_row").cast(pl.Int64).alias("row"), value=name)
                     found = found.join(values, on="row", how="left", maintain_order="left")
-                    ledgers[source.id].mark_source_rows(name, found["row"], Verdict.FAULT)
+                    if ledgers is not None:
+                        ledgers[source.id].mark_source_rows(name, found["row"], Verdict.FAULT)
             parts.append(found)
     return pl.concat(parts, how="diagonal_relaxed")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Final, Literal
 
 from pydantic import field_validator
 
-from allpool.etl.messages.template import Template, Translate
+from allpool.etl.messages.template import THOUSANDS, Template, Translate
 from allpool.mappings.dictionary import DataElement, Dictionary, Frozen, load_dictionary
 from allpool.mappings.positions import read_yaml
 
@@ -147,6 +148,20 @@ class Catalogue:
     def label(self, name: str, language: MessageLanguage) -> str:
         """Return the words of a page."""
         return self.labels[name][language]
+
+    def number(self, value: int, language: MessageLanguage) -> str:
+        """Return a whole number as the language writes it."""
+        return f"{value:,}".replace(THOUSANDS["en"], THOUSANDS[language])
+
+    def moment(self, at: datetime, language: MessageLanguage) -> str:
+        """Return a time to the minute as the language writes it; `at` knows its offset from UTC."""
+        return self.label("moment", language).format(
+            year=at.year,
+            month=at.month,
+            day=at.day,
+            time=f"{at:%H:%M}",
+            zone=at.isoformat(timespec="minutes")[16:],
+        )
 
     def _said(self, sentence: str, language: MessageLanguage) -> str | None:
         for template, words in self._templates:
