@@ -45,7 +45,7 @@ def _grade_words() -> tuple[str, ...]:
     notion = load_lexicon().file.notions["grade"]
     return tuple(
         sorted(
-            (compact(word.rstrip("*")) for word in (*notion.en, *notion.cs, *notion.de)),
+            (compact(word.rstrip("*")) for word in notion.words),
             key=lambda w: -len(w),
         )
     )

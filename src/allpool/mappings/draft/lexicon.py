@@ -34,6 +34,12 @@ class Notion(Frozen):
     zh: tuple[str, ...] = ()
     cs: tuple[str, ...] = ()
     de: tuple[str, ...] = ()
+    pl: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return its words in all languages."""
+        return (*self.en, *self.zh, *self.cs, *self.de, *self.pl)
 
 
 class LexiconFile(Frozen):
@@ -43,6 +49,13 @@ class LexiconFile(Frozen):
     short: Mapping[str, tuple[str, ...]]
     units: Mapping[str, tuple[str, ...]]
     fields: Mapping[str, Mapping[Language, tuple[str, ...]]]
+    names: Mapping[str, tuple[str, ...]]
+    """Element -> names that it goes by beside those of the dictionary."""
+    doubtful: Mapping[str, tuple[str, ...]]
+    """Element -> notions of which its name must say one."""
+    unsure: tuple[str, ...]
+    structural: Mapping[str, str]
+    """Pattern of names that no element takes -> what they are."""
 
 
 Token = frozenset[str]
@@ -146,7 +159,7 @@ class Lexicon:
 
 def plain(text: str) -> str:
     """Return `text` as names are compared: compatibility forms, lower case, without accents, `µ` as u."""
-    text = unicodedata.normalize("NFKC", text).replace("µ", "u").replace("μ", "u").replace("ß", "ss")
+    text = unicodedata.normalize("NFKC", text).replace("µ", "u").replace("μ", "u").replace("ß", "ss").replace("ł", "l").replace("Ł", "L")
     folded = unicodedata.normalize("NFD", text.casefold())
     return unicodedata.normalize("NFC", "".join(char for char in folded if not unicodedata.combining(char)))
 
@@ -190,9 +203,8 @@ def _long_words(file: LexiconFile) -> list[str]:
         words = {
             plain(word)
             for notion in file.notions.values()
-            for words in (notion.en, notion.cs, notion.de)
-            for word in words
-            if len(word) >= 5 and not word.endswith("*")
+            for word in notion.words
+            if word.isascii() and len(word) >= 5 and not word.endswith("*")
         }
         found = _LONG[id(file)] = sorted(words)
     return found
@@ -206,7 +218,7 @@ def load_lexicon() -> Lexicon:
     words: dict[str, set[str]] = {}
     stems: dict[str, set[str]] = {}
     for name, notion in file.notions.items():
-        for word in (*notion.en, *notion.zh, *notion.cs, *notion.de):
+        for word in notion.words:
             shelf = stems if word.endswith("*") else words
             shelf.setdefault(plain(word.rstrip("*")), set()).add(name)
     for stem, names in stems.items():

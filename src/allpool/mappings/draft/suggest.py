@@ -11,6 +11,7 @@ from allpool.mappings.compile import Vocabulary, load_vocabulary
 from allpool.mappings.dictionary import Language
 from allpool.mappings.draft.company import Company, company_of, resolved
 from allpool.mappings.draft.confidence import confidence
+from allpool.mappings.draft.doubts import DOUBTED, LESS, doubt, is_doubtful, structural
 from allpool.mappings.draft.conflicts import keyed, told_apart
 from allpool.mappings.draft.events import event_term
 from allpool.mappings.draft.evidence import FACTOR, Evidence, numeric_share, percent_share, weigh, yes_no
@@ -31,6 +32,8 @@ BORNE_OUT = 0.12
 """How much of what the name lacks its cells make up for."""
 CHECKBOX = 0.75
 """What is left of the fit of one box of several, whose answer the name does not say."""
+FULLER = 1e-4
+"""For each character: of two columns that are otherwise alike, the longer text says more (USUBJID, SUBJID)."""
 LEAST = 0.3
 """Fit below which a column is taken for none of the elements."""
 
@@ -124,6 +127,10 @@ def _reading(
             score *= company.factor(target)
         if header.is_checkbox:
             score *= CHECKBOX
+        if is_doubtful(target, header):
+            score *= LESS
+        if target.type in ("identifier", "string"):
+            score += min(column.longest, 50) * FULLER
         if drug and target.record == "course":
             target = replace(target, record=drug) if target.id != "drug_blinatumomab" else target
         elif drug and target.id == drug and len(header.tokens) > 1 and target.type == "code":
@@ -188,6 +195,8 @@ def _suggestion(item: Reading, pick: int | None) -> Suggestion:
     column, header = item.column, item.header
     kind = column.identifier.kind if column.identifier else None
     best = item.candidates[pick] if pick is not None and item.candidates else None
+    if (said := structural(column.name)) is not None:
+        return _none(column, kind, said, item)
     notions = {notion for token in header.tokens for notion in token}
     if notions & NO_ELEMENT and (best is None or best.fit < 0.95):
         said = "free text" if "remark" in notions else "the dictionary has no element for it"
@@ -202,13 +211,14 @@ def _suggestion(item: Reading, pick: int | None) -> Suggestion:
         best.score, max((other.score for other in rivals if other.target.id != best.target.id), default=0.0)
     )
     evidence = best.evidence
+    doubted = doubt(best.target, header, column, evidence)
     return Suggestion(
         column=column.name,
         element=best.target.id,
         record=best.target.record,
         field=best.target.field,
-        confidence=sure,
-        reason=_reason(best, header),
+        confidence=min(sure, DOUBTED) if doubted else sure,
+        reason=_reason(best, header, doubted),
         unit=evidence.unit,
         units=evidence.units,
         code_table=best.target.codes,
@@ -244,7 +254,7 @@ def _alternatives(rivals: Sequence[Candidate]) -> tuple[Alternative, ...]:
     )
 
 
-def _reason(best: Candidate, header: Header) -> str:
+def _reason(best: Candidate, header: Header, doubted: str | None) -> str:
     how = (
         "is"
         if plain(best.name) == plain(header.text)
@@ -257,5 +267,7 @@ def _reason(best: Candidate, header: Header) -> str:
         parts.append(best.evidence.reason)
     if header.timepoint:
         parts.append(f"the name says when: {header.timepoint}")
+    if doubted:
+        parts.append(doubted)
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."

@@ -226,6 +226,7 @@ def _names(target: Target) -> list[str]:
         element.id,
         *element.title.values(),
         *(text for texts in element.synonyms.values() for text in texts),
+        *load_lexicon().file.names.get(element.id, ()),
     ]
 
 

@@ -1,0 +1,45 @@
+"""What keeps a proposal from being sure, however well its name fits: ambiguous names, cells that say otherwise."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from allpool.mappings.draft.evidence import Evidence, calendar_readings
+from allpool.mappings.draft.header import Header
+from allpool.mappings.draft.lexicon import compact, load_lexicon
+from allpool.mappings.draft.targets import Target
+from allpool.mappings.profile import ColumnProfile
+
+DOUBTED = 0.7
+"""Most that a doubted proposal is sure: below 0.8, so that a person decides."""
+LESS = 0.8
+"""What is left of the fit of an element whose name stands for something else as often."""
+
+
+def structural(name: str) -> str | None:
+    """Return what a column of the exporting system itself is, None where it is none."""
+    text = name.strip().casefold()
+    return next(
+        (said for shape, said in load_lexicon().file.structural.items() if fnmatchcase(text, shape)), None
+    )
+
+
+def is_doubtful(target: Target, header: Header) -> bool:
+    """Return whether the name must say more before it stands for `target`."""
+    needed = load_lexicon().file.doubtful.get(target.id)
+    return needed is not None and not any(token & set(needed) for token in header.tokens)
+
+
+def doubt(target: Target, header: Header, column: ColumnProfile, evidence: Evidence) -> str | None:
+    """Return why a proposal is not sure, None where nothing speaks against it."""
+    if is_doubtful(target, header):
+        return "the name stands for other things as often"
+    if compact(header.text) in {compact(name) for name in load_lexicon().file.unsure}:
+        return "the name says too little"
+    usual = target.element.unit if target.element else None
+    if len(evidence.units) > 1 and usual not in evidence.units and header.unit_text is None:
+        return f"the numbers fit several units, and not the usual one ({usual})"
+    says_date = any(token == frozenset({"date"}) for token in header.tokens)
+    if says_date and target.type not in ("date", "dateTime") and target.field != "timepoint":
+        return "the name speaks of a date" if not calendar_readings(column) else None
+    return None
