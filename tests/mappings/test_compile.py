@@ -193,6 +193,24 @@ MISTAKES = {
         29,
         "takes no date format",
     ),
+    "a constant that is no date": (
+        'birth_date: {column: born, format: "%d.%m.%Y"}',
+        'birth_date: {constant: "31.02.2023", format: "%d.%m.%Y"}',
+        18,
+        "'31.02.2023' is no date as %d.%m.%Y",
+    ),
+    "a constant that is no number": (
+        'sensitivity: {column: lod, unit: "1"}',
+        'sensitivity: {constant: "0,0001", unit: "1"}',
+        22,
+        "is no number; a mapping writes numbers with a decimal point",
+    ),
+    "a constant yes or no that is neither": (
+        "{column: ok, codes: yes_no}",
+        "{constant: perhaps, codes: yes_no}",
+        32,
+        "'perhaps' is no word that this field reads",
+    ),
     "a limit that is nothing": (
         "below: {neg: sensitivity}",
         "below: {neg: method}",

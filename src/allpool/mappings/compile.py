@@ -55,10 +55,7 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
     words = vocabulary or load_vocabulary()
     document = read_yaml(path)
     content = document.parse(MappingFile)
-    try:
-        ZoneInfo(content.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        document.fail(f"there is no time zone '{content.timezone}' (IANA name)", ("timezone",))
+    _check_timezones(document, content.timezone)
     sources = tuple(
         _source(document, content, name, source, words)
         for name, source in content.sources.items()
@@ -84,6 +81,16 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
         hash=digest,
         not_collected=not_collected,
     )
+
+
+def _check_timezones(document: Document, given: str | Mapping[str, str]) -> None:
+    zones = {None: given} if isinstance(given, str) else given
+    for centre, zone in zones.items():
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            at: Location = ("timezone",) if centre is None else ("timezone", centre)
+            document.fail(f"there is no time zone '{zone}' (IANA name)", at)
 
 
 def _landings(content: MappingFile) -> Iterator[LandingPlan]:

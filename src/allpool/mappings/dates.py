@@ -77,6 +77,11 @@ def date_format(
     return DateFormat(name, pattern=f"^{body}$", century=century if "%y" in used else None)
 
 
+def full_year(short: int, century: int) -> int:
+    """Return the year of two digits that lies in the hundred years from `century`."""
+    return century + (short - century) % 100
+
+
 def swapped(item: DateFormat) -> DateFormat | None:
     """Return the format with day and month in each other's place, or None where it has not both in digits."""
     if item.pattern is None or "%d" not in item.name or "%m" not in item.name:

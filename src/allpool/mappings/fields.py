@@ -8,6 +8,7 @@ from typing import NamedTuple
 import polars as pl
 from polars.exceptions import ComputeError
 
+from allpool.mappings.constants import constant_fault
 from allpool.mappings.dates import DateFormat, check_unknown, date_format
 from allpool.mappings.dictionary import Dictionary, Usual, ValueType
 from allpool.mappings.external import external_code
@@ -67,6 +68,9 @@ def compile_field(
     formats = _formats(document, at, binding, kind, terminology, language)
     if binding.pattern:
         check_pattern(document, binding.pattern, (*at, "pattern"))
+    wrong = constant_fault(binding, kind, formats, words)
+    if wrong is not None:
+        document.fail(wrong, at)
     return FieldPlan(
         name=name,
         kind=kind,

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import polars as pl
 from polars.exceptions import ComputeError
 
-from allpool.mappings.dates import FIRST_SERIAL, DateFormat, date_format
+from allpool.mappings.dates import FIRST_SERIAL, FULL_WIDTH, DateFormat, date_format
 
 Decimal = Literal[".", ","]
 Compute = Callable[[list[pl.Expr], Mapping[str, str], Decimal], pl.Expr]
@@ -123,7 +123,7 @@ def _day(text: pl.Expr, kind: DateFormat) -> pl.Expr:
         days = pl.when(text.str.contains(r"^[0-9]{1,6}$")).then(text).cast(pl.Int64, strict=False)
         late = pl.when(days >= FIRST_SERIAL[kind.name]).then(days)
         return pl.lit(date(*kind.epoch)) + pl.duration(days=late)
-    parts = text.str.extract_groups(str(kind.pattern)).struct
+    parts = text.str.replace_many(FULL_WIDTH).str.extract_groups(str(kind.pattern)).struct
     return pl.concat_str(
         [parts.field("year"), parts.field("month").str.zfill(2), parts.field("day").str.zfill(2)],
         separator="-",

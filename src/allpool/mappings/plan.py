@@ -19,7 +19,9 @@ Kind = Literal["coding", "quantity", "partial_date", "text", "integer", "boolean
 ABSENT = "data_absent_reason"
 """Column of the tables that says why there is no value, and the code table that codes it."""
 
-CONTEXT = frozenset({"date", "timepoint", "specimen", "method", "performer", "course", "absent", "site"})
+CONTEXT = frozenset(
+    {"date", "timepoint", "specimen", "method", "performer", "course", "absent", "site", "result_status"}
+)
 """Fields that describe a record; they alone do not make one."""
 
 
@@ -144,12 +146,12 @@ class SourcePlan:
             found.update(dict.fromkeys(columns))
         found.update({(column,): None for column in self.lent})
         for rule in self.rules:
-            for field in rule.fields:
-                if field.binding.column:
-                    found[field.binding.column] = None
-                if field.binding.unit is not None and not isinstance(field.binding.unit, str):
-                    found[field.binding.unit.column] = None
-                found.update(dict.fromkeys(condition_columns(field.binding.when)))
+            for item in rule.fields:
+                if item.binding.column:
+                    found[item.binding.column] = None
+                if item.binding.unit is not None and not isinstance(item.binding.unit, str):
+                    found[item.binding.unit.column] = None
+                found.update(dict.fromkeys(condition_columns(item.binding.when)))
             found.update(dict.fromkeys(condition_columns(rule.when)))
             found.update({(column,): None for column in rule.key_columns})
         made = {
@@ -195,7 +197,8 @@ class CompiledMapping:
     name: str
     version: str
     language: str
-    timezone: str
+    timezone: str | Mapping[str, str]
+    """Of times of day without an offset: one, or centre -> its own; at another centre they say no moment."""
     study: Scope | None
     centre: Scope | None
     sources: tuple[SourcePlan, ...]

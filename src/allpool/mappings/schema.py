@@ -232,7 +232,7 @@ class Source(Frozen):
     def _maps_something(self) -> Source:
         if not self.is_mapped:
             if self.patient or self.records or self.join or self.compute or self.ignore:
-                raise ValueError("say under `read` which `resource` is mapped; without it files are kept whole")
+                raise ValueError("say which `resource` is mapped under `read`, else files are only kept whole")
         elif self.patient is None or "records" not in self.model_fields_set:
             raise ValueError("`patient` and `records` are missing: whose row it is, and what it says")
         return self
@@ -258,8 +258,8 @@ class MappingFile(Frozen):
     version: str
     title: str = ""
     language: Language = "en"
-    timezone: str = "UTC"
-    """IANA name; a time of day without an offset is read in it."""
+    timezone: str | Mapping[Text, str] = "UTC"
+    """IANA name, or centre -> IANA name; a time of day without an offset is read in it."""
     study: Scope | None = None
     centre: Scope | None = None
     not_collected: Many = ()

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import polars as pl
 
+from allpool.etl.transform.wordings import replaced
 from allpool.mappings.dates import FIRST_SERIAL, FULL_WIDTH, DateFormat
 from allpool.mappings.months import NUMBERS
 
@@ -19,6 +20,9 @@ READ = ("date", "precision", "time", "error", "key")
 PARTS = (
     *("year", "short_year", "month", "month_name", "no_month", "day", "no_day"),
     *("hour", "minute", "second", "zone"),
+)
+NO_ZONE: Final = (
+    "a time with its offset from UTC, or the time zone of this centre in the mapping (`timezone`)"
 )
 SECONDS_PER_DAY: Final = 86_400
 
@@ -50,9 +54,9 @@ class Dated(Protocol):
 class Calendar:
     """The dates of a feed: each distinct text is read once for all sources, columns and rules."""
 
-    def __init__(self, sources: Mapping[str, Dated], *, timezone: str) -> None:
+    def __init__(self, sources: Mapping[str, Dated], *, timezone: str | Mapping[str, str]) -> None:
         self._sources, self._timezone = sources, timezone
-        self._known: dict[tuple[DateFormat, ...], pl.DataFrame] = {}
+        self._known: dict[tuple[tuple[DateFormat, ...], str | None], pl.DataFrame] = {}
         self._read: dict[tuple[str, str, tuple[DateFormat, ...], bool], pl.DataFrame] = {}
         self._doubts: Mapping[DateColumn, DateDoubt] = {}
 
@@ -68,15 +72,32 @@ class Calendar:
         """
         found = self._read.get((source, name, formats, timed))
         if found is None:
-            text = self._sources[source].frame.select(pl.col(name).alias("text"))
-            known = self.texts(formats)
-            doubt = self._doubts.get((source, name, formats))
-            if doubt is not None:
-                known = self._doubted(known, doubt)
-            known = _keyed(known, timed=timed)
-            found = text.join(known, on="text", how="left", maintain_order="left").drop("text")
+            frame = self._sources[source].frame.select(pl.col(name).alias("text"), self._zone().alias("zone"))
+            known = pl.concat(
+                self._said(source, name, formats, zone, timed=timed) for zone in frame["zone"].unique().sort()
+            )
+            found = frame.join(
+                known, on=["text", "zone"], how="left", nulls_equal=True, maintain_order="left"
+            ).drop("text", "zone")
             self._read[source, name, formats, timed] = found
         return found
+
+    def _zone(self) -> pl.Expr:
+        """Return the time zone of each row; null where none is known."""
+        if isinstance(self._timezone, str):
+            return pl.lit(self._timezone)
+        return replaced(pl.col("_centre"), self._timezone)
+
+    def _said(
+        self, source: str, name: str, formats: tuple[DateFormat, ...], zone: str | None, *, timed: bool
+    ) -> pl.DataFrame:
+        """Return what each text of a column says in a time zone, with its doubts."""
+        known, doubt = self.texts(formats, zone), self._doubts.get((source, name, formats))
+        if doubt is not None:
+            known = _doubted(known, doubt, zone)
+        if not isinstance(self._timezone, str):
+            known = _placeless(known, zone)
+        return _keyed(known, timed=timed).with_columns(zone=pl.lit(zone, dtype=pl.String))
 
     def release(self, source: str) -> None:
         """Let go of a source's cells, when all its rules are applied."""
@@ -85,37 +106,48 @@ class Calendar:
     def read(self, source: str, name: str, formats: tuple[DateFormat, ...]) -> pl.DataFrame:
         """Return what each distinct text of a source's column says in `formats`."""
         text = self._sources[source].frame[name].unique().drop_nulls().rename("text")
-        return text.to_frame().hstack(parse_dates(text, formats, timezone=self._timezone))
+        return text.to_frame().hstack(parse_dates(text, formats, timezone=self.any_zone))
 
-    def _doubted(self, known: pl.DataFrame, doubt: DateDoubt) -> pl.DataFrame:
-        """Return what texts say; those that are another day with day and month swapped say nothing."""
-        hint = pl.when(pl.col("error").is_in(["ambiguous_date", "impossible_date"])).then(
-            pl.lit(doubt.sentence)
-        )
-        if not doubt.swapped:
-            return known.with_columns(hint=hint)
-        other = parse_dates(known["text"], doubt.swapped, timezone=self._timezone)["date"]
-        two = (known["date"] != other).fill_null(value=False)
-        nothing = {part: pl.when(~two).then(part) for part in ("date", "precision", "time")}
-        error = pl.when(two).then(pl.lit("ambiguous_date")).otherwise("error")
-        return known.with_columns(**nothing, error=error).with_columns(hint=hint)
+    @property
+    def any_zone(self) -> str:
+        """A time zone to read days in, which are the same in each."""
+        return self._timezone if isinstance(self._timezone, str) else "UTC"
 
-    def texts(self, formats: tuple[DateFormat, ...]) -> pl.DataFrame:
-        """Return what each `text` that is anywhere read with these formats says."""
-        if formats not in self._known:
+    def texts(self, formats: tuple[DateFormat, ...], zone: str | None) -> pl.DataFrame:
+        """Return what each `text` that is anywhere read with these formats says in a time zone."""
+        if (formats, zone) not in self._known:
             texts = [
                 source.frame[column].unique()
                 for source in self._sources.values()
                 for column in sorted({column for column, accepted in source.dates() if accepted == formats})
             ]
             distinct = pl.concat(series.alias("text") for series in texts).unique().drop_nulls()
-            read = parse_dates(distinct, formats, timezone=self._timezone)
-            self._known[formats] = distinct.to_frame().hstack(read)
-        return self._known[formats]
+            read = parse_dates(distinct, formats, timezone=zone)
+            self._known[formats, zone] = distinct.to_frame().hstack(read)
+        return self._known[formats, zone]
+
+
+def _doubted(known: pl.DataFrame, doubt: DateDoubt, zone: str | None) -> pl.DataFrame:
+    """Return what texts say; those that are another day with day and month swapped say nothing."""
+    hint = pl.when(pl.col("error").is_in(["ambiguous_date", "impossible_date"])).then(pl.lit(doubt.sentence))
+    if not doubt.swapped:
+        return known.with_columns(hint=hint)
+    other = parse_dates(known["text"], doubt.swapped, timezone=zone)["date"]
+    two = (known["date"] != other).fill_null(value=False)
+    nothing = {part: pl.when(~two).then(part) for part in ("date", "precision", "time")}
+    error = pl.when(two).then(pl.lit("ambiguous_date")).otherwise("error")
+    return known.with_columns(**nothing, error=error).with_columns(hint=hint)
+
+
+def _placeless(known: pl.DataFrame, zone: str | None) -> pl.DataFrame:
+    """Return what texts say with a `hint` for those that are no moment without a time zone."""
+    hint = pl.col("hint") if "hint" in known.columns else pl.lit(None, dtype=pl.String)
+    lost = (pl.col("error") == "ambiguous_date") & (zone is None)
+    return known.with_columns(hint=pl.coalesce(hint, pl.when(lost).then(pl.lit(NO_ZONE))))
 
 
 def read_constant(
-    text: str, formats: tuple[DateFormat, ...], *, timezone: str, timed: bool
+    text: str, formats: tuple[DateFormat, ...], *, timezone: str | None, timed: bool
 ) -> dict[str, pl.Expr]:
     """Return the parts of a date that the mapping itself gives."""
     read = _keyed(parse_dates(pl.Series([text]), formats, timezone=timezone), timed=timed)
@@ -142,12 +174,13 @@ def _keyed(dates: pl.DataFrame, *, timed: bool) -> pl.DataFrame:
     )
 
 
-def parse_dates(text: pl.Series, formats: tuple[DateFormat, ...], *, timezone: str) -> pl.DataFrame:
+def parse_dates(text: pl.Series, formats: tuple[DateFormat, ...], *, timezone: str | None) -> pl.DataFrame:
     """Return `date`, `precision`, `time` (with UTC offset) and `error` for each text; null gives nulls.
 
     A text that no format matches is `not_a_date`, one that matches and is no day of the calendar (31.02.) is
     `impossible_date`, and one that two formats read as different days is `ambiguous_date`;
-    so is an hour without offset that the clock went through twice. One that the clock skipped is impossible.
+    so is an hour without offset that the clock went through twice, and any such hour where no time zone is
+    known. One that the clock skipped is impossible.
     """
     distinct = text.unique().drop_nulls()
     readings = [_read(distinct, item, timezone) for item in formats]
@@ -181,7 +214,7 @@ def parse_dates(text: pl.Series, formats: tuple[DateFormat, ...], *, timezone: s
     )
 
 
-def _read(text: pl.Series, item: DateFormat, timezone: str) -> pl.DataFrame:
+def _read(text: pl.Series, item: DateFormat, timezone: str | None) -> pl.DataFrame:
     if item.epoch is not None:
         return _serial(text, item, timezone)
     assert item.pattern is not None  # noqa: S101  # a format has a pattern or an epoch
@@ -233,11 +266,14 @@ def _month() -> pl.Expr:
     )
 
 
-def _placed(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
+def _placed(frame: pl.DataFrame, timezone: str | None) -> pl.DataFrame:
     """Return what days and moments say, a moment without offset in `timezone`."""
     moment, offset, timed = pl.col("moment"), pl.col("offset"), pl.col("timed")
-    local = moment.dt.replace_time_zone(timezone, ambiguous="null", non_existent="null")
-    some = moment.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    zone = timezone or "UTC"
+    local = moment.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    some = moment.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    if timezone is None:
+        local = pl.when(pl.lit(value=False)).then(local)
     said = moment.is_not_null() & (local.is_not_null() | offset.is_not_null())
     good = pl.col("day_of").is_not_null() & pl.col("matched") & (~timed | said)
     clock = moment.dt.to_string("%H:%M:%S")
@@ -250,7 +286,7 @@ def _placed(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
     )
 
 
-def _serial(text: pl.Series, item: DateFormat, timezone: str) -> pl.DataFrame:
+def _serial(text: pl.Series, item: DateFormat, timezone: str | None) -> pl.DataFrame:
     """Read Excel's day numbers; a fraction is a time of day, to the nearest second."""
     assert item.epoch is not None  # noqa: S101  # asked for by the caller
     matched = text.str.contains(r"^[0-9]{1,6}(\.[0-9]+)?$")

@@ -18,13 +18,15 @@ def doubtful_dates(prepared: Sequence[Prepared], calendar: Calendar) -> Mapping[
     """Return the columns of dates that are in doubt.
 
     One is where day and month swapped make more of its distinct cells a day of the calendar than the format
-    does as declared: each cell that both read, as two days, then waits. Where two declared formats read cells as two
-    days, which wait in any case, and one of them reads every cell, the sentence says so.
+    does as declared: each cell that both read, as two days, then waits. Where two declared formats read cells
+    as two days, which wait in any case, and one of them reads every cell, the sentence says so.
     """
     found: dict[DateColumn, DateDoubt] = {}
     for item in prepared:
         for column, formats in dict.fromkeys(item.dates()):
-            cells = calendar.texts(formats).join(_texts(item, column), on="text", how="semi")
+            cells = calendar.texts(formats, calendar.any_zone).join(
+                _texts(item, column), on="text", how="semi"
+            )
             if cells["error"].is_in(TELLING).any():
                 doubt = _doubt(item, column, formats, cells, calendar)
                 if doubt is not None:

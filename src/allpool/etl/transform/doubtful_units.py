@@ -14,13 +14,17 @@ import numpy.typing as npt
 
 from allpool.etl.transform.source import Prepared
 from allpool.etl.transform.unit_groups import Column, Group, Values, unit_groups
-from allpool.mappings.dictionary import Usual
+from allpool.mappings.dictionary import Span, Usual
 from allpool.mappings.units.conversion import Conversion
 
 FEWEST: Final = 10
 """Positive values from which a column is judged. The decimal logarithms of a cohort's white cells, the widest
 of the analytes but for MRD, have a standard deviation of about 0.7: the median of ten errs by
 1.25 * 0.7 / sqrt(10) = 0.28, a factor of two, where the units that the guard is for differ by ten or more."""
+FEW: Final = 5
+FAR: Final = 10.0
+"""Positive values from which a column is judged whose middle lies beyond its usual span by this factor more:
+the median of five errs by 1.25 * 0.7 / sqrt(5) = 0.39, and two such errors are a factor of six."""
 FEWEST_DIFFERENT: Final = 5
 """Different values among them, where the upper end must not be low: 0, 0.5 and 1 % of blasts are percents."""
 UPPER: Final = 0.9
@@ -56,7 +60,7 @@ def _doubt(groups: Sequence[Group], doubted: Mapping[Column, str]) -> str | None
     """Return the sentence where the values are implausible as declared and plausible in another unit."""
     first, numbers = groups[0], np.concatenate([group.numbers for group in groups])
     times = np.concatenate([group.times for group in groups])
-    if times.sum() < FEWEST:
+    if times.sum() < FEW:
         return None
     usual = first.usual
     if usual.upper and usual.upper.low is not None and len(np.unique(numbers)) < FEWEST_DIFFERENT:
@@ -67,7 +71,7 @@ def _doubt(groups: Sequence[Group], doubted: Mapping[Column, str]) -> str | None
         _quantile(numbers, times, UPPER),
         _quantile(ratios, pairs, 0.5) if pairs.sum() >= FEWEST else None,
     )
-    wrong = _implausible(look, usual, first.way, first.way)
+    wrong = _implausible(look, usual if times.sum() >= FEWEST else _wider(usual), first.way, first.way)
     if wrong is None:
         return None
     ways = {unit: first.scale.conversion(unit) for unit in first.scale.listed}
@@ -83,6 +87,19 @@ def _doubt(groups: Sequence[Group], doubted: Mapping[Column, str]) -> str | None
         f"a number in {first.key.unit}; read so, {wrong.format(unit=first.scale.canonical)}, and read as "
         f"{readings} the column would look as is usual: name the right unit, or say why this one is right "
         "(`unit_confirmed`)"
+    )
+
+
+def _wider(usual: Usual) -> Usual:
+    """Return what a column of few values looks like: its middle may lie farther out."""
+    return usual.model_copy(update={"median": _farther(usual.median), "upper": _farther(usual.upper)})
+
+
+def _farther(span: Span | None) -> Span | None:
+    if span is None:
+        return None
+    return Span(
+        low=None if span.low is None else span.low / FAR, high=None if span.high is None else span.high * FAR
     )
 
 

@@ -90,9 +90,8 @@ def _cell(
             read = calendar.column(prepared.source.id, column, plan.formats, timed=plan.has_time)
             dates = {part: pl.lit(read[part]) for part in read.columns}
         else:
-            dates = read_constant(
-                str(binding.constant), plan.formats, timezone=mapping.timezone, timed=plan.has_time
-            )
+            zone = mapping.timezone if isinstance(mapping.timezone, str) else None
+            dates = read_constant(str(binding.constant), plan.formats, timezone=zone, timed=plan.has_time)
     shared = any(
         other is not plan and column is not None and prepared.actual(other.binding.column or ()) == column
         for other in rule.fields
@@ -101,7 +100,7 @@ def _cell(
         text,
         prepared.wordings(column) if column else Wordings(pl.Series([binding.constant], dtype=pl.String)),
         missing=plan.missing if column else {},
-        decimal=prepared.decimal(column),
+        decimal=prepared.decimal(column) if column else ".",  # a mapping writes a point
         dates=dates,
         unit=unit_cell(prepared, plan),
         doubts=survey.doubts(prepared, plan),
@@ -168,7 +167,7 @@ def _state(rule: RulePlan, readings: dict[str, Reading]) -> dict[str, pl.Expr]:
     return {
         "_made": made,
         "_incomplete": incomplete,
-        "_held": ~made & (_any(readings[item.name].faulty for item in own) | incomplete),
+        "_held": ~made & (_any(readings[item.name].faulty for item in (*own, *firm)) | incomplete),
     }
 
 

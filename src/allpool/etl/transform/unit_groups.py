@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -96,13 +96,13 @@ def _numbers(prepared: Prepared, rule: RulePlan, plan: FieldPlan, sibling: Field
         .group_by(list(wanted))
         .agg(pl.len().alias("times"))
     )
-    rows = _read(rows, prepared, "")
+    rows = _read(rows, _decimal(prepared, plan), "")
     if sibling is None or sibling.units is None:
         rows = rows.with_columns(
             other=pl.lit(None, dtype=pl.Float64), other_unit=pl.lit(None, dtype=pl.String)
         )
     else:
-        rows = _read(rows, prepared, "other_")
+        rows = _read(rows, _decimal(prepared, sibling), "other_")
         amount = pl.lit(None, dtype=pl.Float64)
         for unit in rows["other_unit"].unique().drop_nulls().sort().to_list():
             way = sibling.units.conversion(unit)
@@ -134,11 +134,16 @@ def _texts(prepared: Prepared, plan: FieldPlan, prefix: str) -> dict[str, pl.Exp
     return {f"{prefix}text": pl.when(~text.is_in(silent)).then(text), f"{prefix}unit": unit}
 
 
-def _read(rows: pl.DataFrame, prepared: Prepared, prefix: str) -> pl.DataFrame:
+def _decimal(prepared: Prepared, plan: FieldPlan) -> Literal[".", ","]:
+    column = prepared.actual(plan.binding.column or ())
+    return prepared.decimal(column) if column else "."
+
+
+def _read(rows: pl.DataFrame, decimal: Literal[".", ","], prefix: str) -> pl.DataFrame:
     """Add the numbers that texts say, as the transform reads them; null where they say none."""
     draft = Draft("read")
     draft.step(text=pl.col(f"{prefix}text"))
-    number_steps(draft, "text", decimal=prepared.plan.read.decimal, comparators=False, percent=True)
+    number_steps(draft, "text", decimal=decimal, comparators=False, percent=True)
     for step in draft.steps:
         rows = rows.with_columns(expr.alias(name) for name, expr in step.items())
     number = pl.when(draft["wrong"].is_null()).then(draft["value"])
