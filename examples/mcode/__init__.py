@@ -1,0 +1,1 @@
+"""The CSV templates of the mCODE extraction framework, mapped, and compared with the bundles it expects."""
