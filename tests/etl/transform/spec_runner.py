@@ -94,6 +94,21 @@ def rows_of(frame: pl.DataFrame, wanted: Iterable[Mapping[str, str]]) -> list[di
     return ordered(rows)
 
 
+def untold(frame: pl.DataFrame, wanted: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Return what is wanted of entries and no entry says; each entry is asked once, for what is named alone."""
+    left = [
+        {name: shown(value) for name, value in row.items() if value is not None} for row in frame.to_dicts()
+    ]
+    missing = []
+    for row in sorted(wanted, key=len, reverse=True):
+        found = next((item for item in left if row.items() <= item.items()), None)
+        if found is None:
+            missing.append(row)
+        else:
+            left.remove(found)
+    return missing
+
+
 def ordered(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
     """Return rows in a fixed order."""
     return sorted((dict(row) for row in rows), key=lambda row: sorted(row.items()))

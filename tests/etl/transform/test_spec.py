@@ -16,6 +16,7 @@ from tests.etl.transform.spec_runner import (
     harmonised,
     ordered,
     rows_of,
+    untold,
 )
 
 
@@ -38,7 +39,7 @@ def test_case(case: Case, tmp_path: Path) -> None:
     wanted = content.get("quarantine", [])
     found = result.quarantine
     assert found.height == len(wanted), found.select("row", "column", "rule", "record").rows()
-    assert rows_of(found, wanted) == ordered(wanted)
+    assert untold(found, wanted) == []
     settled = accounts(result)
     assert all(account.balanced for account in settled)
     if "account" in content:
