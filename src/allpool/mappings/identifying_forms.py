@@ -74,7 +74,12 @@ def _is_mobile(text: str) -> bool:
 
 
 FORMS: Final = (
-    Form("email", "e-mail addresses", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", "@"),
+    Form(
+        "email",
+        "e-mail addresses",
+        r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}",
+        "@",
+    ),
     Form(
         "national_id",
         "Chinese resident ids with their check character (GB 11643-1999)",
@@ -127,7 +132,12 @@ FORMS: Final = (
     ),
     # 电信网编号计划 (Ministry of Industry and Information Technology, 2017): 1[3-9] and nine digits
     Form(
-        "phone", "Chinese mobile phones", r"1[3-9][0-9](?:[ -]?[0-9]{4}){2}", r"[0-9]{4}", _is_mobile, chance=r"[0-9]{11}"
+        "phone",
+        "Chinese mobile phones",
+        r"1[3-9][0-9](?:[ -]?[0-9]{4}){2}",
+        r"[0-9]{4}",
+        _is_mobile,
+        chance=r"[0-9]{11}",
     ),
     Form("phone", "Chinese landline phones", r"\(?0[1-9][0-9]{1,2}\)?[ -][2-9][0-9]{6,7}", r"[0-9]{7}"),
     # ITU-T E.164: at most 15 digits after the plus sign

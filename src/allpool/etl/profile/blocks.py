@@ -22,11 +22,12 @@ TITLE_ROWS: Final = 10
 """Rows above the header, at most."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class TextLayout:
     """How a text file is read."""
 
     encoding: str
+    """Known when the blocks have gone by: of a file that begins in ASCII, by the first text that is not."""
     separator: str
     header_row: int
     names: tuple[str | None, ...]
@@ -39,66 +40,86 @@ def text_blocks(file: BinaryIO) -> tuple[TextLayout, Iterator[pl.DataFrame]]:
     be read are left out. Raises SourceError: `empty_file`, `encoding`, `nul_byte`, `no_header`,
     `duplicate_header`, `reserved_header`.
     """
-    sample = file.read(SAMPLE)
-    if not sample.strip():
-        raise SourceError("the file is empty; expected a header row and records", rule="empty_file")
-    encoding = found_encoding(_telling(file, sample))
-    chunks = _utf8(file, sample, encoding)
+    text = _Text(file)
+    chunks = iter(text)
     first = next(chunks, b"")
+    if not first.strip():
+        raise SourceError("the file is empty; expected a header row and records", rule="empty_file")
     separator = found_separator(first[: SAMPLE // 4].decode("utf-8", "ignore"))
     header = _header(bytearray(first), separator)
     names = header_names(header.fields or [], row=header.line)
-    layout = TextLayout(encoding, separator, header.line, names)
-    return layout, _frames(first[header.following :], chunks, layout)
+    layout = TextLayout(text.encoding, separator, header.line, names)
+    return layout, _frames(first[header.following :], text, chunks, layout)
 
 
-def _telling(file: BinaryIO, sample: bytes) -> bytes:
-    """Return the first part of a file that is not all ASCII, where there is one; the file stays where it is."""
-    here, found = file.tell(), sample
-    while found.isascii() and b"\0" not in sample and (following := file.read(BLOCK)):
-        found = following
-    file.seek(here)
-    if found.isascii() or found is sample:
-        return sample
-    first = next(
-        index for index in range(0, len(found), SAMPLE) if not found[index : index + SAMPLE].isascii()
-    )
-    start = found.rfind(b"\n", 0, first) + 1
-    return found[start : first + SAMPLE]
+class _Text:
+    """A file as UTF-8 with line feeds, in pieces that end anywhere but within a line end."""
 
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self.encoding = "utf-8"
+        self._is_known = False
+        self._has_bare_returns = False
 
-def _utf8(file: BinaryIO, sample: bytes, encoding: str) -> Iterator[bytes]:
-    """Yield the file as UTF-8 with line feeds, in pieces that end anywhere but within a line end.
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the pieces; raises SourceError for bytes that are no text in the encoding found."""
+        chunk, rest = self._file.read(SAMPLE), b""
+        if chunk:
+            self._begin(chunk)
+        while chunk:
+            following = self._file.read(BLOCK)
+            whole = rest + self._utf8(chunk, following)
+            if b"\0" in whole:
+                raise SourceError(
+                    "the file holds NUL bytes; it is damaged or no text: export it again", rule="nul_byte"
+                )
+            rest = b"\r" if whole.endswith(b"\r") and following else b""
+            whole = whole[: len(whole) - len(rest)]
+            yield whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in whole else whole
+            chunk = following
 
-    Raises SourceError `encoding` for bytes that are no text in it, beyond what the sample showed.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
-    chunk, rest, began = sample, b"", False
-    returns = b"\r" in sample and b"\n" not in sample and not encoding.startswith("utf-16")
-    while chunk:
-        following = file.read(BLOCK)
+    def _begin(self, sample: bytes) -> None:
+        """Find out the encoding; of a sample that is all ASCII nothing is known yet."""
+        if sample.isascii() and b"\0" not in sample:
+            return
+        self._is_known = True
+        self.encoding = found_encoding(sample)
+        if self.encoding != "utf-8" or sample.startswith(codecs.BOM_UTF8):
+            name = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+            self._decoder = codecs.getincrementaldecoder(name)()
+
+    def _utf8(self, chunk: bytes, following: bytes) -> bytes:
+        if not self._is_known and not chunk.isascii():
+            self._begin(_telling(chunk, following[:SAMPLE]))
+        if self._decoder is None:
+            return chunk  # ASCII or UTF-8: the frame library looks at it
         try:
-            if encoding == "utf-8" and began:
-                # not decoded: the frame library looks at it
-                whole = rest + chunk
-            else:
-                whole = rest + decoder.decode(chunk, final=not following).encode()
-                if encoding == "utf-8":
-                    whole += decoder.getstate()[0]
+            text = self._decoder.decode(chunk, final=not following)
         except UnicodeError:
-            raise SourceError(
-                f"the file begins as {encoding} and holds bytes that are no text in it: export it as UTF-8",
-                rule="encoding",
-            ) from None
-        began = True
-        if b"\0" in whole:
-            raise SourceError(
-                "the file holds NUL bytes; it is damaged or no text: export it again", rule="nul_byte"
-            )
-        rest = b"\r" if whole.endswith(b"\r") and following else b""
-        whole = whole[: len(whole) - len(rest)]
-        yield whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if returns or b"\r" in whole else whole
-        chunk = following
+            raise _undecodable(self.encoding) from None
+        if self.encoding != "utf-8":
+            return text.encode()
+        # only its mark was to be taken off
+        begun = self._decoder.getstate()[0]
+        self._decoder = None
+        return text.encode() + begun
+
+
+def _telling(chunk: bytes, following: bytes) -> bytes:
+    """Return the first text of a chunk that is not all ASCII, and what comes after it."""
+    first = next(at for at in range(0, len(chunk), SAMPLE) if not chunk[at : at + SAMPLE].isascii())
+    start = chunk.rfind(b"\n", 0, first) + 1
+    found = chunk[start : first + SAMPLE]
+    return found + following if first + SAMPLE >= len(chunk) else found
+
+
+def _undecodable(encoding: str) -> SourceError:
+    name = "UTF-8" if encoding == "utf-8" else encoding
+    return SourceError(
+        f"the file begins as {name} and holds bytes that are no text in it: export it as UTF-8",
+        rule="encoding",
+    )
 
 
 def _header(content: bytearray, separator: str) -> Record:
@@ -118,22 +139,29 @@ def _filled(record: Record) -> int:
     return sum(bool(cell.strip()) for cell in record.fields or [])
 
 
-def _frames(first: bytes, chunks: Iterator[bytes], layout: TextLayout) -> Iterator[pl.DataFrame]:
+def _frames(first: bytes, text: _Text, chunks: Iterator[bytes], layout: TextLayout) -> Iterator[pl.DataFrame]:
     rest = first
     for chunk in chunks:
-        rest += chunk
-        end = _cut(rest)
-        if end:
-            yield _frame(rest[:end], layout)
-            rest = rest[end:]
+        if end := _cut(chunk, is_inside=_is_inside(rest)):
+            yield _frame(b"".join((rest, memoryview(chunk)[:end])), layout)
+            rest = chunk[end:]
+        else:
+            rest += chunk
     if rest.strip():
         yield _frame(rest if rest.endswith(b"\n") else rest + b"\n", layout)
+    layout.encoding = text.encoding
 
 
-def _cut(block: bytes) -> int:
+def _is_inside(text: bytes) -> bool:
+    """Return whether quotes that were opened in a text are not closed in it."""
+    return b'"' in text and text.count(b'"') % 2 == 1
+
+
+def _cut(block: bytes, *, is_inside: bool) -> int:
     """Return where the last whole record of a block ends: a line end outside quotes."""
     last = end = block.rfind(b"\n") + 1
-    is_inside = block.count(b'"', 0, end) % 2 == 1
+    if b'"' in block:
+        is_inside ^= block.count(b'"', 0, end) % 2 == 1
     while is_inside and end > 0 and last - end < LONGEST_RECORD:
         before = block.rfind(b"\n", 0, end - 1) + 1
         is_inside ^= block.count(b'"', before, end) % 2 == 1
@@ -161,10 +189,7 @@ def _closely(block: bytes, layout: TextLayout, schema: dict[str, pl.String]) -> 
     try:
         content = bytearray(block.decode().encode())
     except UnicodeError:
-        raise SourceError(
-            "the file begins as UTF-8 and holds bytes that are no text in it: export it as UTF-8",
-            rule="encoding",
-        ) from None
+        raise _undecodable("utf-8") from None
     width = len(schema)
     rows = [
         [cell or None for cell in (record.fields + [""] * width)[:width]]

@@ -7,12 +7,13 @@ from typing import Final
 
 import polars as pl
 
+from allpool.etl.profile.cells import numbers
 from allpool.etl.profile.date_formats import date_readings, is_order_open
-from allpool.etl.profile.tally import Tally
-from allpool.mappings.draft.header import split_unit
+from allpool.etl.profile.tally import TEXTS, Tally
 from allpool.mappings.identifiers import identifying, quasi_identifier, suspicion
-from allpool.mappings.profile import ColumnProfile, DateReading, ValueCount
+from allpool.mappings.profile import CellKind, ColumnProfile, ValueCount
 
+NUMERIC: Final[tuple[CellKind, ...]] = ("integer", "decimal", "decimal_comma")
 QUANTILES: Final = (0.01, 0.25, 0.5, 0.75, 0.99)
 VALUES: Final = 200
 """Values that are told, at most."""
@@ -26,10 +27,13 @@ WITH_UNIT: Final = r"^[<>≤≥]?\s*[+-]?[0-9]+(?:[.,][0-9]+)?\s*([^\s0-9.,<>:;/
 
 
 def column_profile(
-    name: str, position: int, tally: Tally, *, rows: int, minimum_frequency: int
+    name: str, position: int, tally: Tally, unit: str | None, *, rows: int, minimum_frequency: int
 ) -> ColumnProfile:
-    """Return the profile of a column; every value in it stands in `minimum_frequency` cells or more."""
-    texts = tally.sample.select("text", "cells")
+    """Return the profile of a column; every value in it stands in `minimum_frequency` cells or more.
+
+    `unit` is what its name states.
+    """
+    texts = tally.looked_at()
     said = suspicion(name, texts)
     quasi = quasi_identifier(name)
     dates = date_readings(texts, minimum_frequency=minimum_frequency)
@@ -44,10 +48,10 @@ def column_profile(
         values=values,
         rare=tally.filled - sum(value.cells for value in values),
         quantiles={} if said else _quantiles(tally, minimum_frequency),
-        shapes=() if said and said.kind in PERSONAL else tuple(_shapes(tally, texts, minimum_frequency)),
-        dates=tuple(_whole(reading, tally) for reading in dates),
+        shapes=() if said and said.kind in PERSONAL else tuple(_shapes(texts, minimum_frequency)),
+        dates=dates,
         longest=tally.longest,
-        unit=split_unit(name)[1] or _unit(tally, texts),
+        unit=unit or _unit(tally, texts),
         identifier=said,
         quasi_identifier=quasi,
         is_order_open=is_order_open(texts, dates),
@@ -68,19 +72,23 @@ def _values(tally: Tally, minimum_frequency: int) -> Iterator[ValueCount]:
 
 def _quantiles(tally: Tally, minimum_frequency: int) -> dict[float, float]:
     """Return quantiles of the numbers, by nearest rank; at least the minimum frequency lies beyond each."""
-    numbers = tally.numbers.sort("number").with_columns(rank=pl.col("cells").cum_sum())
-    count = int(numbers["cells"].sum())
+    if not any(tally.kinds.get(kind) for kind in NUMERIC):
+        return {}
+    ranked = (
+        numbers(tally.looked_at(TEXTS)).values.sort("number").with_columns(rank=pl.col("cells").cum_sum())
+    )
+    count = round(ranked["cells"].sum())
     if count < 2 * minimum_frequency - 1:
         return {}
     found: dict[float, float] = {}
     for share in QUANTILES:
         rank = min(max(round(share * count), minimum_frequency), count - minimum_frequency + 1)
-        found[share] = float(numbers.filter(pl.col("rank") >= rank)["number"][0])
+        found[share] = float(ranked["number"][ranked["rank"].search_sorted(rank)])
     return found
 
 
-def _shapes(tally: Tally, texts: pl.DataFrame, minimum_frequency: int) -> Iterator[ValueCount]:
-    """Yield the commonest shapes; of a sampled column about so many cells."""
+def _shapes(texts: pl.DataFrame, minimum_frequency: int) -> Iterator[ValueCount]:
+    """Yield the commonest shapes; of a sampled column with about so many cells."""
     shape = (
         pl.col("text")
         .str.slice(0, LONGEST_SHAPE)
@@ -89,30 +97,12 @@ def _shapes(tally: Tally, texts: pl.DataFrame, minimum_frequency: int) -> Iterat
         .str.replace_all(r"\p{Han}", "字")
         .str.replace_all(r"[\p{L}--[A字]]", "a")
     )
-    counted = texts.group_by(shape.alias("shape")).agg(pl.col("cells").sum())
-    common = counted.filter(pl.col("cells") >= minimum_frequency).sort(
+    counted = texts.group_by(shape.alias("shape")).agg(pl.col("cells", "seen").sum())
+    common = counted.filter(pl.col("seen") >= minimum_frequency).sort(
         "cells", "shape", descending=[True, False]
     )
-    share = _scale(tally, texts)
-    for text, cells in common.head(SHAPES).iter_rows():
-        yield ValueCount(text=text, cells=round(cells * share))
-
-
-def _whole(reading: DateReading, tally: Tally) -> DateReading:
-    """Return a reading of a sample as one of the whole column."""
-    share = _scale(tally, tally.sample)
-    if share == 1:
-        return reading
-    return DateReading(
-        format=reading.format,
-        cells=round(reading.cells * share),
-        first_year=reading.first_year,
-        last_year=reading.last_year,
-    )
-
-
-def _scale(tally: Tally, texts: pl.DataFrame) -> float:
-    return tally.filled / int(texts["cells"].sum()) if tally.is_sampled else 1.0
+    for text, cells in common.select("shape", "cells").head(SHAPES).iter_rows():
+        yield ValueCount(text=text, cells=round(cells))
 
 
 def _unit(tally: Tally, texts: pl.DataFrame) -> str | None:

@@ -19,6 +19,8 @@ FORMATS: Final = (
 )
 """The plainest first: of formats that read as many cells, the first is the best."""
 MOST: Final = 0.9
+TELLING: Final = 200
+"""Texts of which at least one must have a format before all are looked at for it."""
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2100
 NUMBERS: Final = frozenset({"excel", "%Y", "%Y%m%d"})
@@ -34,19 +36,24 @@ CENTURY: Final = 1940
 def date_readings(texts: pl.DataFrame, *, minimum_frequency: int) -> tuple[DateReading, ...]:
     """Return the formats that read at least nine in ten of the cells, the best first.
 
-    `texts` has the distinct `text`s and their `cells`. The years told are those that at least
-    `minimum_frequency` cells reach, so that no single date is told by them.
+    `texts` has the distinct `text`s, their `cells`, and how many of these were `seen`. At least
+    `minimum_frequency` cells lie in or before the first year told, and in or after the last, so that no
+    single date is told by them.
     """
     cells = int(texts["cells"].sum())
     likely = texts.filter(pl.col("text").str.contains(ANY_DATE))
     if not cells or int(likely["cells"].sum()) < MOST * cells:
         return ()
-    found = [
-        reading
-        for name in FORMATS
-        if (reading := _reading(name, likely, cells, minimum_frequency=minimum_frequency)) is not None
-    ]
-    return tuple(sorted(_plainest(found), key=lambda reading: -reading.cells))
+    telling = likely.top_k(TELLING, by="cells")["text"]
+    found: list[DateReading] = []
+    for name in FORMATS:
+        read = max((reading.cells for reading in found), default=0)
+        if name == "iso" and read == cells:
+            continue  # a plainer format reads all of them
+        reading = _reading(name, likely, telling, cells, minimum_frequency=minimum_frequency)
+        if reading is not None and (name != "iso" or reading.cells > read):
+            found.append(reading)
+    return tuple(sorted(found, key=lambda reading: -reading.cells))
 
 
 def is_order_open(texts: pl.DataFrame, readings: tuple[DateReading, ...]) -> bool:
@@ -67,8 +74,12 @@ ORDERS: Final = (
 )
 
 
-def _reading(name: str, texts: pl.DataFrame, cells: int, *, minimum_frequency: int) -> DateReading | None:
+def _reading(
+    name: str, texts: pl.DataFrame, telling: pl.Series, cells: int, *, minimum_frequency: int
+) -> DateReading | None:
     item = _format(name)
+    if not telling.str.contains(item.pattern or SERIAL).any():
+        return None
     alike = texts.filter(pl.col("text").str.contains(item.pattern or SERIAL))
     if int(alike["cells"].sum()) < MOST * cells:
         return None
@@ -78,18 +89,18 @@ def _reading(name: str, texts: pl.DataFrame, cells: int, *, minimum_frequency: i
     count = int(read["cells"].sum())
     if count < MOST * cells:
         return None
-    if count < minimum_frequency:
-        return DateReading(format=name, cells=count, first_year=None, last_year=None)
-    years = read.group_by("year").agg(pl.col("cells").sum()).sort("year")
-    first = years.filter(pl.col("cells").cum_sum() >= minimum_frequency)["year"][0]
-    last = years.filter(pl.col("cells").cum_sum(reverse=True) >= minimum_frequency)["year"][-1]
-    return DateReading(format=name, cells=count, first_year=int(first), last_year=int(last))
+    first, last = _years(read, minimum_frequency)
+    return DateReading(format=name, cells=count, first_year=first, last_year=last)
 
 
-def _plainest(found: list[DateReading]) -> list[DateReading]:
-    """Leave `iso` out where a plainer format reads as many cells."""
-    plain = max((reading.cells for reading in found if reading.format != "iso"), default=0)
-    return [reading for reading in found if reading.format != "iso" or reading.cells > plain]
+def _years(read: pl.DataFrame, minimum_frequency: int) -> tuple[int, int] | tuple[None, None]:
+    """Return the years between which dates lie, but for a few at either end; None where there are few."""
+    years = read.group_by("year").agg(pl.col("seen").sum()).sort("year")
+    reached = years.filter(pl.col("seen").cum_sum() >= minimum_frequency)["year"]
+    left = years.filter(pl.col("seen").cum_sum(reverse=True) >= minimum_frequency)["year"]
+    if reached.is_empty() or reached[0] > left[-1]:
+        return None, None
+    return int(reached[0]), int(left[-1])
 
 
 def _parsed(name: str, texts: pl.Series) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,13 @@ from allpool.etl.profile.tables import Table, tables, text_format
 from allpool.etl.profile.tally import Tally
 from allpool.etl.readers.files import opened
 from allpool.etl.readers.header import placeholder
+from allpool.mappings.draft.header import split_unit
 from allpool.mappings.identifiers import identifying
 from allpool.mappings.profile import ColumnProfile, TableProfile
 
 MINIMUM_FREQUENCY: Final = 5
 """Cells that hold a value before it is told: the smallest cell that health data are published with."""
-THREADS: Final = 4
+THREADS: Final = 2
 
 
 def profile(
@@ -55,13 +56,12 @@ def _text(path: Path, kind: Literal["csv", "tsv"], minimum_frequency: int) -> Ta
     with opened(path) as file:
         layout, blocks = text_blocks(file)
         tallies, rows = _counted(blocks, len(layout.names))
-    columns = tuple(
-        column_profile(
-            name or placeholder(index + 1), index + 1, tally, rows=rows, minimum_frequency=minimum_frequency
-        )
+    kept = [
+        (name or placeholder(index + 1), index + 1, tally)
         for index, (name, tally) in enumerate(zip(layout.names, tallies, strict=True))
         if name is not None or tally.filled
-    )
+    ]
+    columns = _described(kept, rows=rows, minimum_frequency=minimum_frequency)
     _refuse_data(columns, layout)
     return TableProfile(
         file=path.name,
@@ -80,10 +80,8 @@ def _text(path: Path, kind: Literal["csv", "tsv"], minimum_frequency: int) -> Ta
 def _table(given: Table, file: str, minimum_frequency: int) -> TableProfile:
     frame = given.frame
     tallies, rows = _counted([frame], frame.width)
-    columns = tuple(
-        column_profile(column, index + 1, tally, rows=rows, minimum_frequency=minimum_frequency)
-        for index, (column, tally) in enumerate(zip(frame.columns, tallies, strict=True))
-    )
+    kept = list(zip(frame.columns, range(1, frame.width + 1), tallies, strict=True))
+    columns = _described(kept, rows=rows, minimum_frequency=minimum_frequency)
     return TableProfile(
         file=file,
         sheet=given.sheet,
@@ -100,12 +98,29 @@ def _counted(blocks: Iterable[pl.DataFrame], width: int) -> tuple[list[Tally], i
     """Return the counts of each column, and the rows that hold anything."""
     tallies = [Tally() for _ in range(width)]
     rows = 0
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="profile") as pool:
-        for block in blocks:
+    with ThreadPoolExecutor(THREADS) as pool:
+        ahead = pool.submit(next, following := iter(blocks), None)
+        while (block := ahead.result()) is not None:
+            ahead = pool.submit(next, following, None)
             blank = block.select(pl.all_horizontal(pl.all().is_null()).sum()).item() if width else 0
             rows += block.height - int(blank)
             list(pool.map(Tally.add, tallies, block.iter_columns()))
+        list(pool.map(Tally.finish, tallies))
     return tallies, rows
+
+
+def _described(
+    kept: Sequence[tuple[str, int, Tally]], *, rows: int, minimum_frequency: int
+) -> tuple[ColumnProfile, ...]:
+    """Return the profiles of columns, given by name, position and what was counted."""
+
+    units = [split_unit(name)[1] for name, _, _ in kept]
+
+    def described(column: tuple[str, int, Tally], unit: str | None) -> ColumnProfile:
+        return column_profile(*column, unit, rows=rows, minimum_frequency=minimum_frequency)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return tuple(pool.map(described, kept, units))
 
 
 def _decimal(columns: Iterable[ColumnProfile]) -> Literal[".", ","]:

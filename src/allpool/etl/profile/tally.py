@@ -12,14 +12,15 @@ from allpool.mappings.profile import CellKind
 
 TEXTS: Final = 20_000
 """Distinct texts that are kept; of a column with more, a sample."""
+LOOKED_AT: Final = 5_000
+"""Texts of a sample that are looked at for dates, shapes and identifiers; all of them for numbers."""
 FREQUENT: Final = 2_000
 """Texts counted beside the sample, where the column has more than are kept."""
-NUMBERS: Final = 20_000
-"""Distinct numbers that are kept as they are; of more, so many digits count."""
-DIGITS: Final = 4
+OFTEN: Final = 200
+"""Of these, those that are looked at beside a sample."""
 SEED: Final = 7
 
-COUNTED: Final = {"text": pl.String(), "cells": pl.UInt32()}
+COUNTED: Final = {"text": pl.String(), "cells": pl.UInt32(), "hash": pl.UInt64()}
 
 
 @dataclass
@@ -27,8 +28,9 @@ class Tally:
     """The counts of one column.
 
     `sample` holds the texts with the smallest hashes, each with all of its cells: all texts where they are
-    few, else a random sample of the distinct ones (Bar-Yossef et al., RANDOM 2002, doi:10.1007/3-540-45726-7_1),
-    whose greatest hash also tells how many there are (standard error 1/sqrt(TEXTS), 0.7 %).
+    few, else a random sample of the distinct ones (Bar-Yossef et al., RANDOM 2002,
+    doi:10.1007/3-540-45726-7_1), whose greatest hash also tells how many there are (standard error
+    1/sqrt(TEXTS), 0.7 %).
     """
 
     filled: int = 0
@@ -36,28 +38,42 @@ class Tally:
     kinds: dict[CellKind, int] = field(default_factory=dict)
     percents: int = 0
     """Numbers that end in a per cent sign."""
-    sample: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(schema={**COUNTED, "hash": pl.UInt64()})
-    )
+    sample: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COUNTED))
     frequent: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COUNTED))
     is_sampled: bool = False
-    numbers: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(schema={"number": pl.Float64(), "cells": pl.UInt32()})
-    )
 
     def add(self, cells: pl.Series) -> None:
         """Count more cells of the column."""
         texts = _counted(cells)
+        self.filled += int(texts["cells"].sum())
+        if self.is_sampled:
+            self._read(texts)
+            self._add_frequent(texts)
+            texts = texts.filter(pl.col("hash") <= self.sample["hash"].max())
+        whole = _added(self.sample, texts)
+        if whole.height > TEXTS:
+            if not self.is_sampled:
+                self._read(whole)
+                self.frequent = whole.top_k(FREQUENT, by="cells")
+            self.is_sampled = True
+            whole = whole.bottom_k(TEXTS, by="hash")
+        self.sample = whole
+
+    def finish(self) -> None:
+        """Read what could wait until all cells were counted; to be called once, after the last of them."""
+        if not self.is_sampled:
+            self._read(self.sample)
+        self.sample = self.sample.sort("hash")
+
+    def _read(self, texts: pl.DataFrame) -> None:
+        """Count kinds and lengths."""
         if texts.is_empty():
             return
-        self.filled += int(texts["cells"].sum())
         self.longest = max(self.longest, int(texts.select(pl.col("text").str.len_chars().max()).item()))
         found = numbers(texts)
         for kind, count in found.kinds.items():
             self.kinds[kind] = self.kinds.get(kind, 0) + count
         self.percents += found.percents
-        self._add_numbers(found.values)
-        self._add_texts(texts)
 
     @property
     def distinct(self) -> int:
@@ -71,47 +87,64 @@ class Tally:
         """Return texts and cells, the most frequent first; of a sampled column at least so many cells."""
         texts = self.sample.select("text", "cells")
         if self.is_sampled:
-            texts = pl.concat([texts, self.frequent]).group_by("text").agg(pl.col("cells").max())
+            texts = (
+                pl.concat([texts, self.frequent.select("text", "cells")])
+                .group_by("text")
+                .agg(pl.col("cells").max())
+            )
         return texts.sort("cells", "text", descending=[True, False])
 
-    def _add_texts(self, texts: pl.DataFrame) -> None:
-        hashed = texts.with_columns(hash=pl.col("text").hash(SEED))
-        if self.is_sampled:
-            self._add_frequent(texts)
-            hashed = hashed.filter(pl.col("hash") <= self.sample["hash"][-1])
-        whole = pl.concat([self.sample, hashed])
-        if self.sample.height:
-            whole = whole.group_by("text").agg(pl.col("cells").sum(), pl.col("hash").first())
-        if whole.height > TEXTS:
-            if not self.is_sampled:
-                self.frequent = whole.select("text", "cells").top_k(FREQUENT, by="cells")
-            self.is_sampled = True
-            whole = whole.bottom_k(TEXTS, by="hash")
-        self.sample = whole.sort("hash")
+    def looked_at(self, most: int = LOOKED_AT) -> pl.DataFrame:
+        """Return what there is to look at, of a sample at most about `most`: `text`, `cells` and `seen`.
+
+        `cells` add up to `filled`; of a sampled column they are estimates: the frequent texts as counted, a
+        sample of the others for all others. `seen` is how many cells were seen to say it.
+        """
+        if not self.is_sampled:
+            return self.sample.select("text", "cells", seen="cells")
+        often = self.frequent.top_k(OFTEN, by="cells")
+        others = self.sample.filter(~pl.col("text").is_in(often["text"].implode())).head(most)
+        left = self.filled - int(often["cells"].sum())
+        scale = max(1.0, left / max(1, int(others["cells"].sum())))
+        return pl.concat(
+            [
+                often.select("text", pl.col("cells").cast(pl.Float64), seen="cells"),
+                others.select("text", pl.col("cells") * scale, seen="cells"),
+            ]
+        )
 
     def _add_frequent(self, texts: pl.DataFrame) -> None:
         """Count the texts that are often met; those that are rare in each block fall out again."""
-        often = texts.filter((pl.col("cells") > 1) | pl.col("text").is_in(self.frequent["text"].implode()))
+        often = texts.filter((pl.col("cells") > 1) | pl.col("hash").is_in(self.frequent["hash"].implode()))
         if often.height:
-            counted = pl.concat([self.frequent, often]).group_by("text").agg(pl.col("cells").sum())
-            self.frequent = counted.top_k(FREQUENT, by="cells")
-
-    def _add_numbers(self, found: pl.DataFrame) -> None:
-        if found.is_empty():
-            return
-        if self.numbers.height > NUMBERS:
-            found = found.with_columns(pl.col("number").round_sig_figs(DIGITS))
-        whole = pl.concat([self.numbers, found]).group_by("number").agg(pl.col("cells").sum())
-        if whole.height > NUMBERS:
-            whole = whole.group_by(pl.col("number").round_sig_figs(DIGITS)).agg(pl.col("cells").sum())
-        self.numbers = whole
+            self.frequent = _added(self.frequent, often).top_k(FREQUENT, by="cells")
 
 
 def _counted(cells: pl.Series) -> pl.DataFrame:
-    """Return the distinct texts, stripped, that say something, and how many cells say each."""
-    raw = cells.rename("text").drop_nulls().value_counts(name="cells")
-    texts = raw.with_columns(pl.col("text").str.strip_chars())
-    sizes = (frame["text"].str.len_bytes() for frame in (raw, texts))
-    if next(sizes).sum() == next(sizes).sum() and not (texts["text"] == "").any():
-        return texts
-    return texts.filter(pl.col("text") != "").group_by("text").agg(pl.col("cells").sum())
+    """Return the distinct texts, stripped, that say something, how many cells say each, and their hashes."""
+    texts = cells.rename("text")
+    raw = pl.DataFrame([texts, _hashes(texts)]).group_by("hash").agg(pl.first("text"), cells=pl.len())
+    raw = raw.drop_nulls("text").select(*COUNTED)
+    bare = raw["text"].str.strip_chars()
+    if bare.str.len_bytes().sum() == raw["text"].str.len_bytes().sum() and not (bare == "").any():
+        return raw
+    filled = raw.with_columns(bare).filter(pl.col("text") != "")
+    return (
+        filled.with_columns(_hashes(filled["text"]))
+        .group_by("hash")
+        .agg(pl.first("text"), pl.col("cells").sum())
+        .select(*COUNTED)
+    )
+
+
+def _hashes(texts: pl.Series) -> pl.Series:
+    """Return hashes of 64 bits, by which texts are told apart."""
+    return texts.hash(SEED).alias("hash")
+
+
+def _added(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    """Return the texts of both with the cells of both."""
+    whole = pl.concat([first, second])
+    if first.is_empty() or second.is_empty():
+        return whole
+    return whole.group_by("hash").agg(pl.first("text"), pl.col("cells").sum()).select(*COUNTED)
