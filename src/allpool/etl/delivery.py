@@ -12,8 +12,11 @@ import polars as pl
 from allpool.config import FeedSection
 from allpool.errors import SourceError
 from allpool.etl.guard import KeyWarning, guarded, key_warning
+from allpool.etl.landing import LandedFile, Landing, land
+from allpool.etl.landing.file import NOT_LANDED
 from allpool.etl.operations import SourceFileEntry
 from allpool.etl.readers import (
+    ROW,
     FileFacts,
     SourceFailure,
     SourceTable,
@@ -21,8 +24,9 @@ from allpool.etl.readers import (
     list_files,
     read_source,
 )
-from allpool.etl.transform.source import SourceFrame
+from allpool.etl.transform.source import Scene, SourceFrame
 from allpool.mappings.plan import CompiledMapping, SourcePlan
+from allpool.mappings.read import FhirRead
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Delivery:
     """Name of the source, and what could not be read of it."""
     warnings: list[KeyWarning] = field(default_factory=list)
     """Patient keys that are themselves direct identifiers."""
+    landing: Landing = field(default_factory=Landing)
+    """FHIR resources, each whole."""
 
     @property
     def failed_sources(self) -> frozenset[str]:
@@ -63,17 +69,24 @@ class Delivery:
         return frozenset(source for source, _ in self.failures)
 
 
-def read_delivery(folder: Path, feed: FeedSection, mapping: CompiledMapping) -> Delivery:
-    """Read every source of `mapping` in `folder`; what cannot be read is a failure and the rest goes on."""
-    delivery = Delivery()
+def read_delivery(
+    folder: Path, feed: FeedSection, mapping: CompiledMapping, scene: Scene | None = None
+) -> Delivery:
+    """Read every source of `mapping` in `folder`; what cannot be read is a failure and the rest goes on.
+
+    FHIR files land whole, too; `scene` has the key of their pseudonyms, and is needed where there are any.
+    """
+    delivery = Delivery(landing=land(folder, mapping, scene) if scene is not None else Landing())
     for plan in mapping.sources:
         for read in read_source(folder, plan.file, plan.read, name=plan.name):
             found = guarded(read, plan, mapping) if isinstance(read, SourceTable) else read
             if isinstance(found, SourceTable):
-                delivery.files.append(_read_file(feed, plan, found))
+                delivery.files.append(_read_file(feed, plan, found, delivery.landing))
                 delivery.warnings += filter(None, [key_warning(found, plan)])
             elif plan.required or found.rule not in ("missing_file", "missing_sheet"):
                 delivery.failures.append((plan.name, found))
+    unread = {failure.path for _, failure in delivery.failures}
+    delivery.failures += [item for item in delivery.landing.failures if item[1].path not in unread]
     return delivery
 
 
@@ -87,14 +100,14 @@ def fingerprint(
     version, key, mark of synthetic data). Equal fingerprints mean that there is nothing to do.
     """
     digest = sha256(f"{feed!r}|{mapping.hash}|{sorted(settings.items())!r}".encode())
-    for plan in mapping.sources:
-        if plan.file is None:
+    named = [(plan.name, plan.file, plan.read.beside) for plan in mapping.sources]
+    named += [(plan.source, plan.file, ()) for plan in mapping.landings if plan.resource is None]
+    for name, file, beside in named:
+        if file is None:
             return None
         try:
-            for path in (
-                path for pattern in (plan.file, *plan.read.beside) for path in list_files(folder, pattern)
-            ):
-                digest.update(f"{plan.name}|{path.relative_to(folder).as_posix()}|{file_hash(path)}".encode())
+            for path in (path for pattern in (file, *beside) for path in list_files(folder, pattern)):
+                digest.update(f"{name}|{path.relative_to(folder).as_posix()}|{file_hash(path)}".encode())
         except SourceError:
             return None
     return digest.hexdigest()
@@ -122,10 +135,25 @@ def source_files(delivery: Delivery, feed: str) -> list[SourceFileEntry]:
             columns=list(file.frame.columns),
         )
         for file in delivery.files
-    ]
+    ] + [_landed_file(file, feed) for file in delivery.landing.files]
 
 
-def _read_file(feed: FeedSection, plan: SourcePlan, table: SourceTable) -> ReadFile:
+def _landed_file(file: LandedFile, feed: str) -> SourceFileEntry:
+    return SourceFileEntry(
+        id=file.id,
+        feed=feed,
+        source=file.plan.source,
+        path=file.facts.path,
+        sheet=None,
+        sha256=file.facts.sha256,
+        encoding=file.facts.encoding,
+        bytes=file.facts.bytes,
+        rows=len(file.resources),
+        columns=[],
+    )
+
+
+def _read_file(feed: FeedSection, plan: SourcePlan, table: SourceTable, landing: Landing) -> ReadFile:
     frame = SourceFrame(
         id=source_file_id(feed.id, table.facts, plan.name),
         source=plan.name,
@@ -134,5 +162,21 @@ def _read_file(feed: FeedSection, plan: SourcePlan, table: SourceTable) -> ReadF
         columns=table.columns,
         frame=table.frame,
         decimals=table.decimals,
+        kept=_kept(plan.read, table, landing) if isinstance(plan.read, FhirRead) else None,
     )
     return ReadFile(frame, table.facts, table.problems, table.blank_rows, table.passed_over)
+
+
+def _kept(read: FhirRead, table: SourceTable, landing: Landing) -> pl.DataFrame:
+    """Return the cells of `table` that do not stay as they are in the landed resource: row, column, rule."""
+    file = landing.file(table.facts.path)
+    if file is None:
+        return pl.DataFrame(schema={"row": pl.Int64, "column": pl.String, "rule": pl.String})
+    lost = table.frame.filter(pl.col(ROW).is_in(list(file.conflicts)))
+    cells = lost.unpivot(index=ROW, variable_name="column", value_name="text").drop_nulls("text")
+    return pl.concat(
+        [
+            cells.select(pl.col(ROW).alias("row"), "column", pl.lit(NOT_LANDED).alias("rule")),
+            file.gone.filter(pl.col("type") == read.resource).select("row", "column", "rule"),
+        ]
+    )

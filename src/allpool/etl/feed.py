@@ -30,7 +30,7 @@ from allpool.etl.transform.transform import Harmonised, transform
 from allpool.etl.waiting import audit_findings, waiting
 from allpool.mappings.compile import Vocabulary
 from allpool.mappings.plan import CompiledMapping
-from allpool.models import STAGING, Patient
+from allpool.models import LANDED, STAGING, Patient
 
 VERDICTS: Final = {
     "inserted": Verdict.LOADED,
@@ -139,19 +139,19 @@ def look_at_feed(
 def map_feed(night: Night, changed: Changed) -> Mapped:
     """Read and map a feed; needs no store, so that it can run beside the publishing of others."""
     feed, mapping, clock = changed.feed, changed.mapping, changed.clock
+    scene = Scene(feed=feed.id, study=feed.study, centre=feed.centre, security=night.security, key=night.key)
     with clock.step("read"):
-        delivery = read_delivery(changed.folder, feed, mapping)
+        delivery = read_delivery(changed.folder, feed, mapping, scene)
     with clock.step("map"):
         # patients whom an earlier delivery introduced, where this one cannot or need not
         known = changed.known_patients if feed.mode == "append" or delivery.failures else frozenset()
-        scene = Scene(
-            feed=feed.id, study=feed.study, centre=feed.centre, security=night.security, key=night.key
-        )
         frames = [file.frame for file in delivery.files]
         harmonised = transform(frames, mapping, scene, known_patients=known)
         for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
             ledger.found_by_reader(file.problems)
             ledger.passed_over_by_reader(file.passed_over)
+        harmonised = replace(harmonised, tables={**harmonised.tables, LANDED.name: delivery.landing.rows})
+        delivery.landing = replace(delivery.landing, rows=delivery.landing.rows.clear())  # once is enough
     return Mapped(feed, mapping, delivery, harmonised, changed.fingerprint, clock)
 
 
@@ -320,16 +320,21 @@ def _settle(delivery: Delivery, harmonised: Harmonised, published: Published) ->
         )
         for (table,), rows in published.outcomes.partition_by("table", as_dict=True).items()
     }
-    accounts: dict[str, Account] = {}
+    found: list[tuple[str, str, Account]] = []
     for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
         account = ledger.settle(outcomes).with_reader(blank=file.blank_cells, lost=file.lost_cells)
+        found.append((operations.file_name(file.frame.file, file.frame.sheet), file.frame.source, account))
+    landed = {id_: Verdict(verdict) for id_, verdict in outcomes.get(LANDED.name, pl.DataFrame()).iter_rows()}
+    found += [(file.facts.path, file.plan.source, file.account(landed)) for file in delivery.landing.files]
+    accounts: dict[str, Account] = {}
+    for name, source, account in found:
         if not account.balanced:
             raise BrokenRuleError(
-                f"{file.frame.file}: the cells do not add up: {account.read} read, but "
+                f"{name}: the cells do not add up: {account.read} read, but "
                 f"{account.loaded} loaded, {account.unchanged} unchanged, {account.quarantined} quarantined, "
                 f"{account.ignored} ignored, {account.empty} empty"
             )
-        accounts[operations.file_name(file.frame.file, file.frame.sheet)] = account
+        accounts[f"{name} as {source}" if name in accounts else name] = account
     return accounts
 
 

@@ -10,6 +10,7 @@ from allpool.config import FeedSection
 from allpool.etl import operations
 from allpool.mappings.plan import CompiledMapping, target_of
 from allpool.mappings.terminology import normal
+from allpool.models import LANDED
 
 
 def record_mapping(connection: Connection, feed: FeedSection, mapping: CompiledMapping) -> None:
@@ -33,6 +34,18 @@ def _rules(feed: FeedSection, mapping: CompiledMapping) -> list[operations.Mappi
         )
         for plan in mapping.sources
         for rule in plan.rules
+    ] + [
+        operations.MappingRuleEntry(
+            id=plan.rule,
+            feed=feed.id,
+            source=plan.source,
+            record=LANDED.name,
+            table_name=LANDED.name,
+            mapping=mapping.file,
+            line=None,
+            columns={},
+        )
+        for plan in mapping.landings
     ]
 
 

@@ -223,20 +223,25 @@ def record_quality(connection: Connection, results: Sequence[QualityResultEntry]
 
 
 def last_cells(connection: Connection, feed: str) -> dict[str, CellAccountEntry]:
-    """Return the accounts of the feed's latest accounted run, by file (and sheet) as a person names it."""
+    """Return the accounts of the feed's latest accounted run, by file (and sheet) as a person names it.
+
+    Where several sources read it, their names tell the accounts apart.
+    """
     cells, files = _TABLES["cell_account"], _TABLES["source_file"]
     latest = select(func.max(cells.c.run)).where(cells.c.feed == feed).scalar_subquery()
     query = (
-        select(cells, files.c.path, files.c.sheet)
+        select(cells, files.c.path, files.c.sheet, files.c.source)
         .join(files, files.c.id == cells.c.source_file)
         .where(cells.c.feed == feed, cells.c.run == latest)
-        .order_by(files.c.path, files.c.sheet)
+        .order_by(files.c.path, files.c.sheet, files.c.source)
     )
     names = [item.name for item in fields(CellAccountEntry)]
-    return {
-        file_name(row.path, row.sheet): CellAccountEntry(**{name: getattr(row, name) for name in names})
-        for row in connection.execute(query)
-    }
+    found: dict[str, CellAccountEntry] = {}
+    for row in connection.execute(query):
+        name = file_name(row.path, row.sheet)
+        entry = CellAccountEntry(**{item: getattr(row, item) for item in names})
+        found[f"{name} as {row.source}" if name in found else name] = entry
+    return found
 
 
 def file_name(path: str, sheet: str | None) -> str:

@@ -17,6 +17,7 @@ from allpool.etl.delivery import Delivery, read_delivery
 from allpool.etl.finding_groups import FindingGroup, grouped
 from allpool.etl.guard import RULE as DIRECT_IDENTIFIER
 from allpool.etl.guard import KeyWarning
+from allpool.etl.operations import file_name
 from allpool.etl.readers import FileFacts
 from allpool.etl.rehearsal import Rehearsal, rehearsed
 from allpool.etl.transform.ledger import Account, Verdict
@@ -26,6 +27,7 @@ from allpool.etl.waiting import COLUMNS, audit_findings, waiting
 from allpool.mappings.compile import load_mapping, load_vocabulary
 from allpool.mappings.identifiers import identifying
 from allpool.mappings.plan import CompiledMapping
+from allpool.models import LANDED
 
 KEY: Final = b"not a secret: pseudonyms of a check are thrown away"
 TOLD: Final = tuple(name for name in COLUMNS if name != "value")
@@ -38,6 +40,7 @@ class Kind:
 
     record: str
     element: str | None
+    """Data element; of FHIR resources that are kept whole, their type."""
     records: int
 
 
@@ -101,8 +104,8 @@ def precheck(paths: Sequence[Path], mapping_file: Path, *, today: date | None = 
     feed = FeedSection(
         id="check", mapping=mapping_file.name, folder=str(folder), study="check", centre="check"
     )
-    delivery = read_delivery(folder, feed, mapping)
     scene = Scene(feed=feed.id, study=feed.study, centre=feed.centre, security=None, key=KEY)
+    delivery = read_delivery(folder, feed, mapping, scene)
     harmonised = transform([file.frame for file in delivery.files], mapping, scene)
     audited: Rehearsal | None = None
     failed = [pl.DataFrame()]
@@ -115,7 +118,8 @@ def precheck(paths: Sequence[Path], mapping_file: Path, *, today: date | None = 
             audit_findings(audited.warned, harmonised.tables, delivery, mapping, None),
         ]
         tables = audited.left(harmonised.tables)
-    accounts, chosen = _accounts(delivery, harmonised, tables, named)
+    landed = delivery.landing.rows.clear() if audited and audited.blocked else delivery.landing.rows
+    accounts, chosen = _accounts(delivery, harmonised, {**tables, LANDED.name: landed}, named)
     found = waiting(feed, delivery, harmonised.quarantine, pl.concat(failed)).select(TOLD)
     if named:
         unread = [_unread(path, mapping) for path in sorted(named - _read(delivery))]
@@ -126,7 +130,7 @@ def precheck(paths: Sequence[Path], mapping_file: Path, *, today: date | None = 
         blocked=audited.blocked if audited else (),
         keys=[item for item in delivery.warnings if not named or item.file in named],
         accounts=accounts,
-        kinds=_kinds(tables, mapping, chosen),
+        kinds=[*_kinds(tables, mapping, chosen), *_landed(landed, chosen)],
         files=list(chosen.values()),
     )
 
@@ -137,20 +141,26 @@ def _accounts(
     """Return accounts and facts of the files named (or all), given the rows that would load."""
     verdict = pl.lit(int(Verdict.LOADED), dtype=pl.UInt8).alias("verdict")
     loaded = {table: rows.select("id", verdict) for table, rows in tables.items()}
-    accounts: dict[str, Account] = {}
+    found: list[tuple[FileFacts, str, Account]] = []
     chosen: dict[str, FileFacts] = {}
     for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
         ledger.found_by_reader(file.problems)
         ledger.passed_over_by_reader(file.passed_over)
-        if named and file.frame.file not in named:
-            continue
-        chosen[file.frame.id] = file.facts
-        name = f"{file.frame.file} [{file.frame.sheet}]" if file.frame.sheet else file.frame.file
-        name = f"{name} as {file.frame.source}" if name in accounts else name
-        account = ledger.settle(loaded).with_reader(blank=file.blank_cells, lost=file.lost_cells)
+        if not named or file.frame.file in named:
+            account = ledger.settle(loaded).with_reader(blank=file.blank_cells, lost=file.lost_cells)
+            found.append((file.facts, file.frame.source, account))
+            chosen[file.frame.id] = file.facts
+    landed = dict.fromkeys(tables[LANDED.name]["id"], Verdict.LOADED)
+    for whole in delivery.landing.files:
+        if not named or whole.facts.path in named:
+            found.append((whole.facts, whole.plan.source, whole.account(landed)))
+            chosen[whole.id] = whole.facts
+    accounts: dict[str, Account] = {}
+    for facts, source, account in found:
+        name = file_name(facts.path, facts.sheet)
         if not account.balanced:
             raise BrokenRuleError(f"{name}: the cells do not add up: {account.read} read")
-        accounts[name] = account
+        accounts[f"{name} as {source}" if name in accounts else name] = account
     return accounts, chosen
 
 
@@ -170,9 +180,17 @@ def _kinds(
     return [Kind(record, element, number) for (record, element), number in counts.items() if number]
 
 
+def _landed(rows: pl.DataFrame, chosen: Mapping[str, object]) -> list[Kind]:
+    """Count the FHIR resources that would be kept whole by their type."""
+    own = rows.filter(pl.col("source_file").is_in(list(chosen)))
+    counts = own.group_by("resource_type").len().sort("resource_type")
+    return [Kind(LANDED.name, str(type_name), int(number)) for type_name, number in counts.iter_rows()]
+
+
 def _read(delivery: Delivery) -> set[str]:
     """Return the files that a source of the mapping reads, or tried to."""
-    return {file.frame.file for file in delivery.files} | {failure.path for _, failure in delivery.failures}
+    read = {file.frame.file for file in delivery.files} | {file.facts.path for file in delivery.landing.files}
+    return read | {failure.path for _, failure in delivery.failures}
 
 
 def _of(found: pl.DataFrame, named: set[str]) -> pl.DataFrame:
@@ -182,7 +200,8 @@ def _of(found: pl.DataFrame, named: set[str]) -> pl.DataFrame:
 
 def _unread(path: str, mapping: CompiledMapping) -> Mapping[str, Any]:
     """Return the finding that no source reads a file; a name that holds an identifier is not repeated."""
-    patterns = ", ".join(dict.fromkeys(plan.file for plan in mapping.sources if plan.file))
+    named = [plan.file for plan in mapping.sources] + [plan.file for plan in mapping.landings]
+    patterns = ", ".join(dict.fromkeys(pattern for pattern in named if pattern))
     expected = f"a file that the mapping reads ({patterns}); correct its name, or `file` in the mapping"
     telling = bool(identifying(pl.Series([path])).any())
     return {

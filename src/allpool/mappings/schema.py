@@ -232,7 +232,7 @@ class Source(Frozen):
     def _maps_something(self) -> Source:
         if not self.is_mapped:
             if self.patient or self.records or self.join or self.compute or self.ignore:
-                raise ValueError("say which `resource` is mapped under `read`, else files are only kept whole")
+                raise ValueError("say under `read` which `resource` is mapped; else nothing is, all is kept")
         elif self.patient is None or "records" not in self.model_fields_set:
             raise ValueError("`patient` and `records` are missing: whose row it is, and what it says")
         return self

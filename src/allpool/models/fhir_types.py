@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, get_args
 
-# Resource types of R4 (http://hl7.org/fhir/R4/resourcelist.html) that R4B no longer has; all are definitional.
+# Resource types of R4 (http://hl7.org/fhir/R4/resourcelist.html) that R4B lacks; all are definitional.
 ONLY_R4: Final = frozenset(
     {
         "EffectEvidenceSynthesis",
@@ -140,7 +140,7 @@ def path_fault(type_name: str, path: str) -> str | None:
 
 
 def split_path(path: str) -> list[tuple[str, str]]:
-    """Return a column path's steps as (name, selector): `a[url=http://b.c].d` is (a, [url=http://b.c]), (d, )."""
+    """Return a path's steps as (name, selector): `a[url=http://b.c].d` is (a, [url=http://b.c]), (d, )."""
     return [(name, selector) for name, selector in _STEP.findall(path)]
 
 
@@ -198,7 +198,7 @@ def _kinds(annotation: Any) -> Iterator[str]:
     elif annotation is bool:
         yield "boolean"
     elif annotation is str:
-        yield "code" # the fixed text of `resource_type`
+        yield "code"  # the fixed text of `resource_type`
     elif annotation is not type(None):
         for part in get_args(annotation):
             yield from _kinds(part)

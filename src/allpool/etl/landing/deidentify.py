@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from allpool.etl.landing.names import Names
 from allpool.etl.landing.policy import PERSONAL_MEMBERS, Action, Policy, actions, load_policy
 from allpool.etl.landing.pseudonyms import Pseudonyms
 from allpool.etl.readers.fhir_json import Number, cells, labels
@@ -14,12 +15,17 @@ from allpool.models.fhir_types import NUMBERS, OPEN, RESOURCE, is_resource_type
 DROPPED: Final = "direct identifier dropped at landing: {}"
 PSEUDONYM: Final = "landed as a pseudonym"
 UNKNOWN: Final = "not R4's, so that nobody knows whether it identifies"
+"""What goes by it waits in quarantine: nobody decided that it may go."""
 
 MOMENTS: Final = frozenset({"date", "dateTime", "instant", "time"})
 MOMENT: Final = re.compile(r"^[0-9T:.+\-Z]+$")
 CODE: Final = re.compile(r"^[^\s]{1,128}( [^\s]{1,128}){0,8}$")
 
 PERSONS: Final = frozenset({"Patient", "RelatedPerson", "Person", "Practitioner"})
+
+TELLS: Final = DROPPED.format("text that tells who it is")
+SEARCHED: Final = frozenset({"string", "markdown"})
+"""Types whose texts, where they stay, are searched for persons."""
 
 
 class Taken(NamedTuple):
@@ -32,10 +38,13 @@ class Taken(NamedTuple):
 class Deidentifier:
     """Takes direct identifiers out of resources of one centre."""
 
-    def __init__(self, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, pseudonyms: Pseudonyms, *, hidden: frozenset[str] = frozenset()) -> None:
+        """`hidden` are texts that go although they stand where texts stay: somebody's name is in them."""
         self.pseudonyms = pseudonyms
-        self.names: set[str] = set()
-        """Names and ids of persons met so far, in lower case; to look for elsewhere, never to be stored."""
+        self.names = Names()
+        self.texts: set[str] = set()
+        """Texts that stayed, to look for `names` in once all are known."""
+        self._hidden = hidden
         self._policy: Policy = load_policy()
         self._gone: dict[str, str] = {}
         self._of_person = False
@@ -95,14 +104,17 @@ class Deidentifier:
                 continue
             kind, member = action.kind, action.member
             if kind == "drop":
+                if self._of_person:
+                    self.names.add(item)
                 self._drop(place, item, DROPPED.format(action.rule))
             elif member.is_list != isinstance(item, list):
                 self._drop(place, item, UNKNOWN)
             elif kind == "keep":
-                if all(_fits(one, member.type) for one in (item if member.is_list else (item,))):
+                rule = self._against(item if member.is_list else (item,), action)
+                if rule is None:
                     left[name] = item
                 else:
-                    self._drop(place, item, UNKNOWN)
+                    self._drop(place, item, rule)
             elif kind == "pseudonym":
                 self._replace(left, name, item, place, action, id_of=id_of, contained=contained)
             elif member.is_list:
@@ -118,6 +130,18 @@ class Deidentifier:
             elif (part := self._within(item, action, place, name)) is not None:
                 left[name] = part
         return left
+
+    def _against(self, values: Sequence[Any], action: Action) -> str | None:
+        """Return the rule by which values go that stand where such values stay, None where they stay."""
+        if not all(_fits(value, action.member.type) for value in values):
+            return UNKNOWN
+        if not action.searched or action.member.type not in SEARCHED:
+            return None
+        texts = {value for value in values if value is not None}
+        if not texts.isdisjoint(self._hidden):
+            return TELLS
+        self.texts |= texts
+        return None
 
     def _within(self, value: Any, action: Action, path: str, name: str) -> dict[str, Any] | None:
         """Return what is left of an object, None where that is nothing."""
@@ -154,19 +178,13 @@ class Deidentifier:
         else:
             made = self.pseudonyms.of(value)
         if self._of_person and action.pseudonym != "reference":
-            self.names.add(value.casefold())
+            self.names.add_id(value)
         left[name] = made
         if made != value:
             self._gone[path] = PSEUDONYM
 
     def _drop(self, path: str, value: Any, rule: str) -> None:
-        found = cells(path, value)
-        if self._of_person and rule == NAME:
-            self.names.update(text.casefold() for text in found.values())
-        self._gone |= dict.fromkeys(found, rule)
-
-
-NAME: Final = DROPPED.format("name")
+        self._gone |= dict.fromkeys(cells(path, value), rule)
 
 
 def _within(path: str, name: str) -> str:

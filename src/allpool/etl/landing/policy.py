@@ -24,6 +24,10 @@ PERSONAL_MEMBERS: Final = frozenset(
 """The same of types whose members nobody tells us (`fhir_types.OPEN`)."""
 
 
+SAMPLES: Final = "SampledData.data"
+"""A text of numbers, in which persons' numbers would be found by chance."""
+
+
 class Action(NamedTuple):
     """What landing does with one member of a type."""
 
@@ -36,6 +40,8 @@ class Action(NamedTuple):
     """Of what is within, only the parts stay that the type's entry under `parts` names."""
     open: bool = False
     """Texts, addresses and identifiers within stay."""
+    searched: bool = False
+    """Texts that stay are searched for persons."""
 
 
 class Policy(Frozen):
@@ -68,10 +74,12 @@ def load_policy() -> Policy:
 
 @cache
 def actions(type_name: str, *, partial: bool, open: bool) -> Mapping[str, Action]:  # noqa: A002
-    """Return what landing does with each member of a type; `resourceType` is always kept and not among them."""
+    """Return what landing does with each member of a type; `resourceType`, not among them, is kept."""
     policy = load_policy()
     found = {
-        name: _partial(policy, type_name, name, member) if partial else _action(policy, type_name, name, member, open)
+        name: _partial(policy, type_name, name, member)
+        if partial
+        else _action(policy, type_name, name, member, open)
         for name, member in members(type_name).items()
     }
     for name, member in members(type_name).items():
@@ -88,7 +96,7 @@ def _action(policy: Policy, type_name: str, name: str, member: Member, open_: bo
     if known is not None and not (open_ and known == "value"):
         return Action("pseudonym", member, rule=known, pseudonym=known)
     if place in policy.keep or f"*.{name}" in policy.keep:
-        return _stays(member, open_=True)
+        return _stays(member, open_=True)._replace(searched=not open_ and place != SAMPLES)
     rule = policy.types.get(member.type)
     if rule is None or (open_ and member.type not in PERSONAL):
         return _stays(member, open_=open_)
@@ -99,7 +107,7 @@ def _action(policy: Policy, type_name: str, name: str, member: Member, open_: bo
 
 def _partial(policy: Policy, type_name: str, name: str, member: Member) -> Action:
     if name in policy.parts[type_name]:
-        return _stays(member, open_=False)
+        return _stays(member, open_=False)._replace(searched=True)
     return Action("drop", member, rule=policy.types[type_name])
 
 

@@ -13,7 +13,9 @@ LENGTH: Final = 32
 """Hex digits; a FHIR id takes 64 characters."""
 
 # FHIR R4, Reference.reference: a relative or absolute address of a resource, with a version or without.
-LITERAL: Final = re.compile(r"^((?:https?://.*/)?)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})((?:/_history/.*)?)$")
+LITERAL: Final = re.compile(
+    r"^((?:https?://.*/)?)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})((?:/_history/.*)?)$"
+)
 SEARCH: Final = re.compile(r"^([A-Z][A-Za-z]+)\?(.*)$")
 TYPE_ALONE: Final = re.compile(r"^[A-Z][A-Za-z]+$")
 PATIENT: Final = "Patient"

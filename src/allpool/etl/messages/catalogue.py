@@ -8,7 +8,7 @@ the template says is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, cached_property
 from importlib.resources import files
@@ -73,8 +73,11 @@ class PartFile(Frozen):
     """UCUM unit -> what it means, where that does not tell itself."""
     dates: Mapping[str, Words]
     """Date format, or a token of one -> how a person writes it."""
+    codes: Mapping[str, Words]
+    columns: Mapping[str, Words]
+    """Column of our tables -> what it holds, as a centre calls it."""
 
-    @field_validator("units", "dates")
+    @field_validator("units", "dates", "codes", "columns")
     @classmethod
     def _whole(cls, parts: Mapping[str, Words]) -> Mapping[str, Words]:
         return {name: complete(words) for name, words in parts.items()}
@@ -128,16 +131,26 @@ class Catalogue:
 
     def said(self, sentence: str, language: MessageLanguage) -> str:
         """Return a sentence of the code in a language; one that is not in the catalogue stays as it is."""
-        return self._said(sentence, language) or sentence
+        if (sentence, language) not in self._heard:
+            self._heard[sentence, language] = self._said(sentence, language) or sentence
+        return self._heard[sentence, language]
 
     def knows(self, sentence: str) -> bool:
         """Whether the catalogue can say a sentence in every language."""
         return all(self._said(sentence, language) is not None for language in LANGUAGES)
 
+    def knows_form(self, sentence: str, *, gap: str) -> bool:
+        """Whether the catalogue knows a sentence in whose places `gap` stands for whatever else it knows."""
+        known = replace(
+            self._translate("en"), sentence=lambda text: text if text == gap else self._said(text, "en")
+        )
+        return any(template.values(sentence, known) is not None for template, _ in self._templates)
+
     def record(self, record: str, element: str | None, language: MessageLanguage) -> str:
-        """Return what a kind of record is called, in the plural where it has one."""
+        """Return what a kind of record is called, in the plural where it has one; beside it a FHIR type."""
         if record in self.records:
-            return self.records[record][language]
+            title = self.records[record][language]
+            return title if element is None or element in self.dictionary else f"{title}: {element}"
         name = record if record in self.dictionary else element
         return self.element(name, language) if name else record
 
@@ -176,6 +189,8 @@ class Catalogue:
             title=lambda text: self._titles[text].title[language] if text in self._titles else None,
             unit=lambda unit: self._unit(unit, language),
             date=lambda text: self._date(text, language),
+            code=lambda text: _called(text, self.parts.codes, language),
+            column=lambda text: _called(text, self.parts.columns, language),
             language=language,
         )
 
@@ -194,6 +209,11 @@ class Catalogue:
         return name
 
     @cached_property
+    def _heard(self) -> dict[tuple[str, MessageLanguage], str]:
+        """What was said already: findings of a column have one sentence."""
+        return {}
+
+    @cached_property
     def _templates(self) -> tuple[tuple[Template, Words], ...]:
         """Templates with their words; the one that says most itself comes first."""
         made = [(Template(words["en"]), words) for words in self.sentences]
@@ -208,6 +228,10 @@ class Catalogue:
     def _titles(self) -> Mapping[str, DataElement]:
         """Data elements by their English title."""
         return {element.title["en"]: element for element in self.dictionary}
+
+
+def _called(name: str, known: Mapping[str, Words], language: MessageLanguage) -> str:
+    return known[name][language] if name in known else name
 
 
 def spoken(language: str) -> MessageLanguage:

@@ -28,17 +28,15 @@ def read_fhir(content: Iterable[bytes], read: FhirRead, *, lines: bool) -> Cells
 
     Columns are called by `fhir_json.cells`; the column `fullUrl` is the Bundle entry's. `_row` is the line of
     NDJSON, or the number of the Bundle's entry. An element with a structural fault is no cell but a problem
-    (`fhir_element`, `fhir_type`, `fhir_empty`) without its value. Lines and entries that cannot be taken are
-    problems of scope `row`: those of the type, and those of which no type is known. Raises SourceError as
-    `fhir_entries` does, `no_resource` where the mapping says no type, and `too_many_columns`.
+    (`fhir_element`, `fhir_type`, `fhir_empty`) without its value. Lines and entries of the type that cannot
+    be taken are problems of scope `row`; the landing tells of the others. Raises SourceError as
+    `fhir_entries` does, and `too_many_columns`.
     """
-    if read.resource is None:
-        raise SourceError("say which resources are rows: resource under read", rule="no_resource")
     made = _Columns()
     problems: list[Problem] = []
     for found in fhir_entries(content, read, lines=lines):
         if isinstance(found, Refusal):
-            if found.type in (None, read.resource):
+            if found.type == read.resource:
                 problems.append(refused(found))
         elif found.type == read.resource:
             made.add(found)
@@ -47,7 +45,9 @@ def read_fhir(content: Iterable[bytes], read: FhirRead, *, lines: bool) -> Cells
 
 def refused(found: Refusal) -> Problem:
     """Return the problem of a line or entry that cannot be taken; it counts as one cell."""
-    return problem(found.rule, scope="row", row=found.row, expected=found.expected, cells=1)
+    return problem(
+        found.rule, scope="row", row=found.row, column=found.path, expected=found.expected, cells=1
+    )
 
 
 def row_cells(entry: Entry) -> tuple[dict[str, str], dict[str, Fault]]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from allpool.errors import SourceError
+from allpool.errors import Place, SourceError
 from allpool.etl.readers.fhir_json import Number, Twice, canonical, parse
+from allpool.etl.readers.fhir_nesting import DEEPEST, TWICE, character_fault, nesting_fault
 from allpool.etl.readers.fhir_structure import Fault, WrongVersionError, structure_faults, unknown_type
-from allpool.etl.readers.flatten import DEPTH
 from allpool.mappings.read import FhirRead
+
+LINES: Final = (".ndjson", ".jsonl")
+"""What files of JSON lines are called."""
 
 BOM: Final = b"\xef\xbb\xbf"
 UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+# gzip: RFC 1952, 2.3.1; .ZIP File Format Specification 4.3.7; zstd: RFC 8878, 3.1.1; bzip2, xz: magic(5)
+PACKED: Final = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")
 
 DOCUMENT_BYTES: Final = 96 * 2**20
 """Of a file that is one JSON document, which is parsed as a whole; NDJSON has no such limit."""
@@ -44,6 +48,8 @@ class Refusal(NamedTuple):
     type: str | None
     rule: str
     expected: str
+    path: str | None = None
+    """Of the element at which it fails, where that is one."""
 
 
 Found = Entry | Refusal
@@ -55,12 +61,14 @@ def fhir_entries(content: Iterable[bytes], read: FhirRead, *, lines: bool) -> It
     `lines` says that the file is called NDJSON; a file that is not may be so all the same.
     Refused with its own reason is what is no JSON or UTF-8, has a member twice, nests too deep, is of no type
     of R4, or is of another version. Raises SourceError where that is true of the file as a whole:
-    `encoding`, `not_json`, `not_fhir`, `document_too_large`, `empty_file`.
+    `encoding`, `compressed_file`, `not_json`, `too_deep`, `not_fhir`, `document_too_large`, `empty_file`.
     """
     pieces = iter(content)
     first = next(pieces, b"")
     if first.startswith(UTF_16):
         raise SourceError(NOT_UTF_8, rule="encoding")
+    if first.startswith(PACKED):
+        raise SourceError("the file is compressed; deliver it unpacked", rule="compressed_file")
     pieces = chain([first.removeprefix(BOM)], pieces)
     if lines:
         yield from _of_lines(_lines(pieces), read)
@@ -72,9 +80,9 @@ def fhir_entries(content: Iterable[bytes], read: FhirRead, *, lines: bool) -> It
         yield from _of_lines(iter(document.split(b"\n")), read)
         return
     found = _parsed(document)
-    if isinstance(found, tuple):
-        rule, expected = found
-        raise SourceError(f"expected {expected}", rule=rule)
+    if isinstance(found, Broken):
+        place = Place(row=found.line) if found.line else None
+        raise SourceError(f"expected {found.expected}", rule=found.rule, place=place)
     if not isinstance(found.get("resourceType"), str):
         raise SourceError(f"expected {NOT_FHIR}", rule="not_fhir")
     yield from _of_document(found, read, escapes=b"\\u" in document)
@@ -122,8 +130,8 @@ def _of_lines(lines: Iterator[bytes], read: FhirRead) -> Iterator[Found]:
             yield Refusal(row, None, "line_too_long", f"a resource of at most {LINE_BYTES:,} bytes")
             continue
         found = _parsed(line)
-        if isinstance(found, tuple):
-            yield Refusal(row, None, *found)
+        if isinstance(found, Broken):
+            yield Refusal(row, None, found.rule, found.expected)
         else:
             yield _examined(found, row, read, escapes=b"\\u" in line)
     if empty:
@@ -136,13 +144,16 @@ def _of_document(found: Mapping[str, Any], read: FhirRead, *, escapes: bool) -> 
         yield _examined(found, 1, read, escapes=escapes)
         return
     if isinstance(found, Twice):
-        yield Refusal(1, "Bundle", "not_json", "no member twice in one object")
+        yield Refusal(1, "Bundle", "not_json", TWICE)
         return
     bare = {**found, "entry": [_without_resource(entry) for entry in entries]}
     bundle = _examined(bare, 0, read, escapes=escapes)
     yield bundle._replace(entries=len(entries)) if isinstance(bundle, Entry) else bundle
     for row, entry in enumerate(entries, start=1):
-        if not isinstance(entry, dict) or isinstance(entry, Twice) or "resource" not in entry:
+        if isinstance(entry, Twice):
+            yield Refusal(row, None, "not_json", TWICE)
+            continue
+        if not isinstance(entry, dict) or "resource" not in entry:
             continue
         url = entry.get("fullUrl")
         resource = entry["resource"]
@@ -159,20 +170,30 @@ def _without_resource(entry: Any) -> Any:
     return {name: value for name, value in entry.items() if name != "resource"}
 
 
-def _parsed(text: bytes) -> dict[str, Any] | tuple[str, str]:
-    """Return the JSON object in `text`, or the rule that it breaks and what was expected."""
+class Broken(NamedTuple):
+    """Why a text is no JSON object; `line` from 1, within the text."""
+
+    rule: str
+    expected: str
+    line: int | None = None
+
+
+def _parsed(text: bytes) -> dict[str, Any] | Broken:
+    """Return the JSON object in `text`, or what is wrong with it."""
     try:
         found = parse(text.decode("utf-8"))
-    except UnicodeDecodeError:
-        return "encoding", "UTF-8, in which FHIR's JSON is written"
+    except UnicodeDecodeError as wrong:
+        line = text.count(b"\n", 0, wrong.start) + 1
+        return Broken("encoding", "UTF-8, in which FHIR's JSON is written", line)
     except RecursionError:
-        return "too_deep", DEEPEST
+        return Broken("too_deep", DEEPEST)
+    except json.JSONDecodeError as wrong:
+        if not wrong.doc[wrong.pos :].strip():
+            return Broken("not_json", "a whole JSON object; this one breaks off", wrong.lineno)
+        return Broken("not_json", f"a JSON object; it is none from character {wrong.colno} on", wrong.lineno)
     except ValueError:
-        return "not_json", "a JSON object"
-    return found if isinstance(found, dict) else ("not_json", "a JSON object")
-
-
-DEEPEST: Final = f"at most {DEPTH} levels of nesting"
+        return Broken("not_json", "a JSON object; NaN and Infinity are no JSON")
+    return found if isinstance(found, dict) else Broken("not_json", "a JSON object")
 
 
 def _examined(
@@ -185,7 +206,7 @@ def _examined(
     unknown = unknown_type(type_name)
     if unknown is not None:
         return Refusal(row, None, "fhir_version" if "(4.0.1);" in unknown else "unknown_resource", unknown)
-    refused = _nesting(resource) or (_characters(resource) if escapes else None)
+    refused = nesting_fault(resource) or (character_fault(resource) if escapes else None)
     if refused is not None:
         return Refusal(row, type_name, *refused)
     try:
@@ -199,46 +220,8 @@ def _examined(
     return Entry(row, type_name, resource, faults, full_url)
 
 
-def _characters(resource: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return what is wrong with the characters of a text in which some are escaped."""
-    try:
-        text = canonical(resource)
-    except TypeError:
-        return "encoding", "whole characters; half a surrogate pair is none"
-    if "\\u0000" in text:
-        return "control_character", "texts without the character U+0000, which no database takes"
-    return None
-
-
-def _nesting(value: Any) -> tuple[str, str] | None:
-    """Return what is wrong with how objects and lists are nested; what is far too deep is not followed."""
-    level, layer = 0, [value]
-    while layer:
-        level += 1
-        if level > DEPTH:
-            return "too_deep", DEEPEST
-        inner: list[Any] = []
-        for item in layer:
-            if isinstance(item, dict):
-                if isinstance(item, Twice):
-                    return "not_json", "no member twice in one object"
-                if not all(map(_is_name, item)):
-                    return "not_fhir", "members called as FHIR calls elements"
-                inner += [part for part in item.values() if isinstance(part, (dict, list))]
-            else:
-                inner += [part for part in item if isinstance(part, (dict, list))]
-        layer = inner
-    return None
-
-
-@lru_cache(maxsize=10_000)
-def _is_name(name: str) -> bool:
-    """Return whether an element, of any version of FHIR, could be called so."""
-    return re.fullmatch("_?[A-Za-z][A-Za-z0-9_]{0,63}", name) is not None
-
-
 def _model_fault(type_name: str, resource: Mapping[str, Any]) -> str | None:
-    """Return where fhir.resources' R4B class refuses a resource, and by which rule; None where it takes it."""
+    """Return where fhir.resources' R4B class refuses a resource, and by which rule; None if it does not."""
     import orjson
     from fhir.resources.R4B import get_fhir_model_class
     from pydantic import ValidationError

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.delimited import read_delimited
 from allpool.etl.readers.encodings import decode
 from allpool.etl.readers.fhir import read_fhir
+from allpool.etl.readers.fhir_entries import LINE_BYTES, LINES
 from allpool.etl.readers.files import Reading, list_files, opened
 from allpool.etl.readers.json_lines import read_json_lines
 from allpool.etl.readers.odm import read_odm
@@ -33,9 +33,6 @@ from allpool.mappings.read import (
     SqlRead,
     WorkbookRead,
 )
-
-LINES: Final = (".ndjson", ".jsonl")
-"""How FHIR's NDJSON is called."""
 
 
 def read_source(
@@ -96,6 +93,8 @@ def _read_file(path: Path, folder: Path, read: Read, limits: ReadLimits) -> Sour
         sheet = found.place.sheet if found.place else None
         return _failure(found, path=relative, facts=replace(facts, sheet=sheet))
     facts = replace(facts, sheet=found.sheet, encoding=found.encoding)
+    if isinstance(read, FhirRead):  # an attachment or narrative is one cell, bounded by its line
+        limits = replace(limits, cell_characters=LINE_BYTES)
     try:
         return source_table(found.cells, facts, limits)
     except SourceError as error:
@@ -141,7 +140,8 @@ def _content(reading: Reading, read: Read, folder: Path, limits: ReadLimits) -> 
             named, cells = read_json_lines(iter(reading), read, limits)
             return _Parsed(cells=cells, encoding=named)
         case FhirRead():
-            return _Parsed(cells=read_fhir(reading, read, lines=reading.is_called(*LINES)))
+            cells = read_fhir(reading, read, lines=reading.is_called(*LINES))
+            return _Parsed(cells=cells, sheet=read.resource, encoding="utf-8")
         case SqlRead():
             raise SourceError("a database is no file; leave `file` out", rule="unreadable_file")
 
