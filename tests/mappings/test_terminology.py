@@ -71,7 +71,7 @@ def test_relative_times_have_their_anchors() -> None:
 def test_a_table_finds_each_of_its_words_and_nothing_twice(table: CodeTable) -> None:
     words = table.lookup()
     for code, term in table.codes.items():
-        assert words[normal(code)] == code
+        assert words[normal(code)] == words[normal(term.display)] == code
         for text in (text for texts in term.synonyms.values() for text in texts):
             assert words[normal(text)] == code
     for text, code in table.fixes.items():

@@ -96,6 +96,7 @@ def table_relations(table: CodeTable) -> tuple[Relation, ...]:
     found: dict[str, Relation] = {}
     for code, term in table.codes.items():
         found[normal(code)] = Relation(code, code)
+        found.setdefault(normal(term.display), Relation(term.display, code))
         for texts in term.synonyms.values():
             for text in texts:
                 found.setdefault(normal(text), Relation(text, code))

@@ -43,7 +43,7 @@ class CodeTable(Frozen):
         for code in self.codes:
             seen[normal(code)] = code
         for code, term in self.codes.items():
-            for text in (text for texts in term.synonyms.values() for text in texts):
+            for text in (term.display, *(text for texts in term.synonyms.values() for text in texts)):
                 if seen.setdefault(normal(text), code) != code:
                     raise ValueError(f"'{text}' stands for both {seen[normal(text)]} and {code}")
         for text, code in self.fixes.items():
@@ -57,9 +57,10 @@ class CodeTable(Frozen):
         return self
 
     def lookup(self) -> dict[str, str]:
-        """Return normalised source text -> code, for codes, synonyms and fixes."""
+        """Return normalised source text -> code, for codes, what they are shown as, synonyms and fixes."""
         words = {normal(code): code for code in self.codes}
         for code, term in self.codes.items():
+            words[normal(term.display)] = code
             words.update({normal(text): code for texts in term.synonyms.values() for text in texts})
         words.update({normal(text): code for text, code in self.fixes.items()})
         return words
