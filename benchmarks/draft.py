@@ -1,4 +1,4 @@
-"""How good drafts are: of the example's files with their mappings hidden, and of headers kept apart from tuning.
+"""How good drafts are: of the example's files with their mappings hidden, and of headers kept apart.
 
     python -m benchmarks.draft [--show] [--write]
 
@@ -40,10 +40,10 @@ SETS = {
 INTRODUCTION = """
 # How good drafts are
 
-`allpool profile FILE --draft M.yaml` proposes an element, unit, code table and date format for each column; from a
-confidence of 0.8 on it is sure, and writes the proposal into the draft; below, it is a comment. This page is made by
-`python -m benchmarks.draft --write`. A column is right where the first proposal is an element that the hidden mapping
-reads it for. What is sure of a column that no mapping reads counts as sure and wrong.
+`allpool profile FILE --draft M.yaml` proposes an element, unit, code table and date format for each column;
+from a confidence of 0.8 on it is sure, and writes the proposal into the draft; below, it is a comment. This page
+is made by `python -m benchmarks.draft --write`. A column is right where the first proposal is an element that the
+hidden mapping reads it for. What is sure of a column that no mapping reads counts as sure and wrong.
 """
 LANGUAGES = {"en": "English", "zh": "Chinese", "cs": "Czech", "de": "German", "pl": "Polish"}
 
@@ -208,12 +208,27 @@ def page(answers: Sequence[Answer]) -> str:
     counts = counted(answers)
     lines = [INTRODUCTION.strip(), ""]
     for kind, title in SETS.items():
-        head = ["language", "mapped columns", "right first", "sure", "of these right", "share sure", "sure, but unmapped"]
+        head = [
+            "language",
+            "mapped columns",
+            "right first",
+            "sure",
+            "of these right",
+            "share sure",
+            "sure, but unmapped",
+        ]
         lines += [f"## {title}", "", _line(head), _line(["---", *["--:"] * (len(head) - 1)])]
         languages = [language for language in (*LANGUAGES, "all") if (kind, language) in counts]
         lines += [_line([LANGUAGES.get(item, item), *counts[kind, item].cells]) for item in languages]
         wrong = {
-            _line([f"`{item.said.column}`", _named(item.right), f"`{item.said.element}`", f"{item.said.confidence}"])
+            _line(
+                [
+                    f"`{item.said.column}`",
+                    _named(item.right),
+                    f"`{item.said.element}`",
+                    f"{item.said.confidence}",
+                ]
+            )
             for item in answers
             if item.kind == kind and item.said.element and item.said.is_confident and not item.is_right
         }
@@ -251,7 +266,14 @@ def main() -> int:
     for answer in answers if given.show else ():
         if not answer.is_right and (answer.right or answer.said.is_confident):
             said = answer.said
-            print(answer.place, repr(said.column), sorted(answer.right)[:4], said.element, said.confidence, said.reason)
+            print(
+                answer.place,
+                repr(said.column),
+                sorted(answer.right)[:4],
+                said.element,
+                said.confidence,
+                said.reason,
+            )
     for (kind, language), count in sorted(counted(answers).items()):
         print(f"{kind:10} {language:4}", *(f"{cell:>9}" for cell in count.cells))
     if given.write:

@@ -16,7 +16,7 @@ from allpool.mappings.draft.targets import Target, load_targets
 from allpool.mappings.profile import TableProfile
 
 if TYPE_CHECKING:
-    from allpool.mappings.draft.suggest import Reading
+    from allpool.mappings.draft.reading import Reading
 
 SUBJECTS = {
     "adverse_event": ("adverse_event", ("adverse_event", "grade", "serious")),
@@ -185,8 +185,9 @@ def _unit_of(
         return replace(item, element=None, record=None, field=None, confidence=0.0, reason="Holds units.")
     of = found[kept[0]]
     return replace(
-        item, element=of.element, record=of.record, field="unit", confidence=round(min(0.8, of.confidence), 3),
-        reason=f"Holds the units of '{of.column}'.", unit=None, units=(), codes={}, unknown=(), code_table=None,
+        item, element=of.element, record=of.record, field="unit",
+        confidence=round(min(0.8, of.confidence), 3), reason=f"Holds the units of '{of.column}'.",
+        unit=None, units=(), codes={}, unknown=(), code_table=None,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from allpool.mappings.draft.suggestion import Suggestion
 from allpool.mappings.profile import TableProfile
 
 if TYPE_CHECKING:
-    from allpool.mappings.draft.suggest import Reading
+    from allpool.mappings.draft.reading import Reading
 
 KEY_KINDS = ("patient_key", "medical_record_number")
 KEY_BY_CELLS = 0.75

@@ -1,4 +1,4 @@
-"""What keeps a proposal from being sure, however well its name fits: ambiguous names, cells that say otherwise."""
+"""What keeps a proposal from being sure, however well it fits: ambiguous names, cells that say otherwise."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ ANSWERS = re.compile(
 
 BEFORE = frozenset(
     {
-        "baseline", "bl", "pretreatment", "pre treatment", "pre blina", "pre blinatumomab", "before treatment",
-        "基线", "治疗前", "用药前", "贝林妥欧前", "pred lecbou", "pred zahajenim", "vstupni", "vor therapie",
+        "baseline", "bl", "pretreatment", "pre treatment", "pre blina", "pre blinatumomab",
+        "before treatment", "基线", "治疗前", "用药前", "贝林妥欧前", "pred lecbou", "pred zahajenim", "vstupni", "vor therapie",
         "vor blinatumomab",
     }
 )  # fmt: skip
@@ -127,8 +127,8 @@ def split_unit(text: str) -> tuple[str, str | None]:
 
 AMBIGUOUS = frozenset(
     {
-        "d", "j", "y", "a", "let", "g", "ul", "nl", "1", "day", "days", "dny", "dni", "dnu", "tage", "天", "日", "月",
-        "周", "year", "years", "rok", "roku", "month", "week", "fraction", "ratio",
+        "d", "j", "y", "a", "let", "g", "ul", "nl", "1", "day", "days", "dny", "dni", "dnu", "tage",
+        "天", "日", "月", "周", "year", "years", "rok", "roku", "month", "week", "fraction", "ratio",
     }
 )  # fmt: skip
 """Last words that are as often a word of the name as its unit; in brackets they are units."""

@@ -159,7 +159,14 @@ class Lexicon:
 
 def plain(text: str) -> str:
     """Return `text` as names are compared: compatibility forms, lower case, without accents, `µ` as u."""
-    text = unicodedata.normalize("NFKC", text).replace("µ", "u").replace("μ", "u").replace("ß", "ss").replace("ł", "l").replace("Ł", "L")
+    text = (
+        unicodedata.normalize("NFKC", text)
+        .replace("µ", "u")
+        .replace("μ", "u")
+        .replace("ß", "ss")
+        .replace("ł", "l")
+        .replace("Ł", "L")
+    )
     folded = unicodedata.normalize("NFD", text.casefold())
     return unicodedata.normalize("NFC", "".join(char for char in folded if not unicodedata.combining(char)))
 

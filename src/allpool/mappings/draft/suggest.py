@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from allpool.mappings.compile import Vocabulary, load_vocabulary
-from allpool.mappings.dictionary import Language
-from allpool.mappings.draft.company import Company, company_of, resolved
+from allpool.mappings.draft.company import company_of, resolved
 from allpool.mappings.draft.confidence import confidence
-from allpool.mappings.draft.doubts import DOUBTED, LESS, doubt, is_doubtful, structural
 from allpool.mappings.draft.conflicts import keyed, told_apart
-from allpool.mappings.draft.events import event_term
-from allpool.mappings.draft.evidence import FACTOR, Evidence, numeric_share, percent_share, weigh, yes_no
+from allpool.mappings.draft.doubts import DOUBTED, doubt, structural
+from allpool.mappings.draft.evidence import percent_share
 from allpool.mappings.draft.header import Header, read_header
-from allpool.mappings.draft.lexicon import load_lexicon, plain
+from allpool.mappings.draft.lexicon import plain
+from allpool.mappings.draft.reading import Candidate, Reading, read_column
 from allpool.mappings.draft.singles import chosen
 from allpool.mappings.draft.suggestion import Alternative, Suggestion
-from allpool.mappings.draft.targets import Match, Target, Targets, load_targets
+from allpool.mappings.draft.targets import load_targets
 from allpool.mappings.profile import ColumnProfile, TableProfile
 
 KEPT = 4
@@ -28,43 +27,12 @@ NO_ELEMENT = frozenset({"remark", "synthetic", "height", "bmi"})
 """Notions that the dictionary has no element for."""
 SHARED_BY = 3
 """Columns that begin with one word before it counts as the name of their form."""
-BORNE_OUT = 0.12
-"""How much of what the name lacks its cells make up for."""
-CHECKBOX = 0.75
-"""What is left of the fit of one box of several, whose answer the name does not say."""
-FULLER = 1e-4
-"""For each character: of two columns that are otherwise alike, the longer text says more (USUBJID, SUBJID)."""
-LEAST = 0.3
-"""Fit below which a column is taken for none of the elements."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One target for one column: how well the name fits, what the cells say, and both together."""
-
-    target: Target
-    name: str
-    fit: float
-    evidence: Evidence
-    score: float
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One column as the draft sees it, with its candidates, the best first."""
-
-    column: ColumnProfile
-    header: Header
-    candidates: tuple[Candidate, ...]
-
-
-def suggest(
-    table: TableProfile, *, language: Language | None = None, vocabulary: Vocabulary | None = None
-) -> list[Suggestion]:
+def suggest(table: TableProfile, *, vocabulary: Vocabulary | None = None) -> list[Suggestion]:
     """Return one suggestion per column of `table`, in the order of the columns.
 
-    `language` is of the names, where it is known; names in any of the four are read whatever it is.
-    The same profile gives the same suggestions.
+    Names in any language of the lexicon are read. The same profile gives the same suggestions.
     """
     words = vocabulary or load_vocabulary()
     targets = load_targets(words)
@@ -75,9 +43,9 @@ def suggest(
         for column, rest in zip(table.columns, prefixes, strict=True)
     ]
     columns = list(zip(table.columns, headers, shorter, strict=True))
-    first = [_reading(column, header, short, targets, None) for column, header, short in columns]
+    first = [read_column(column, header, short, targets, None) for column, header, short in columns]
     company = company_of(table, first)
-    second = [_reading(column, header, short, targets, company) for column, header, short in columns]
+    second = [read_column(column, header, short, targets, company) for column, header, short in columns]
     picked = chosen(
         [[(c.target.id, c.score, c.target.is_single) for c in item.candidates] for item in second]
     )
@@ -95,100 +63,6 @@ def _prefixes(names: Sequence[str]) -> list[str | None]:
     parts = [re.match(r"([^\W_]+)[_.](.+)", name) for name in names]
     counts = Counter(part.group(1) for part in parts if part)
     return [part.group(2) if part and counts[part.group(1)] >= SHARED_BY else None for part in parts]
-
-
-def _reading(
-    column: ColumnProfile, header: Header, shorter: Header | None, targets: Targets, company: Company | None
-) -> Reading:
-    implied = [*_implied(column, header, targets), *(company.notions if company else ())]
-    matches = targets.match(header, implied)
-    drug = _drug(header, targets)
-    for variant, lent, share in _variants(header, shorter, targets):
-        for name, match in targets.match(variant, [*implied, *lent]).items():
-            if drug and targets.all[name].record not in ("course", "dose_step"):
-                continue
-            if match.score * share > matches.get(name, Match(0, "")).score:
-                matches[name] = Match(match.score * share, match.name)
-    if event_term(header, targets.words.terminology) is not None:
-        graded = any("grade" in token for token in header.tokens)
-        matches["ae_grade" if graded else "ae_term"] = Match(
-            0.93 if graded else 0.85, "a term of an adverse event"
-        )
-    found = []
-    for name, match in matches.items():
-        target = targets.all[name]
-        if match.score < LEAST:
-            continue
-        evidence = weigh(target, header, column, targets.words.terminology)
-        score = match.score * FACTOR[evidence.verdict]
-        if evidence.verdict == "bears out" and match.score < 1:
-            score += (1 - match.score) * BORNE_OUT
-        if company:
-            score *= company.factor(target)
-        if header.is_checkbox:
-            score *= CHECKBOX
-        if is_doubtful(target, header):
-            score *= LESS
-        if target.type in ("identifier", "string"):
-            score += min(column.longest, 50) * FULLER
-        if drug and target.record == "course":
-            target = replace(target, record=drug) if target.id != "drug_blinatumomab" else target
-        elif drug and target.id == drug and len(header.tokens) > 1 and target.type == "code":
-            score *= CHECKBOX
-        found.append(Candidate(target, match.name, match.score, evidence, min(score, 1.0)))
-    found.sort(key=lambda item: (-item.score, targets.order[item.target.id]))
-    return Reading(column, header, tuple(found[:12]))
-
-
-def _drug(header: Header, targets: Targets) -> str | None:
-    """Return the drug that a name speaks of beside something else of it (its start, its dose)."""
-    named = [targets.drugs[notion] for token in header.tokens for notion in token if notion in targets.drugs]
-    said = {notion for token in header.tokens for notion in token}
-    return named[0] if named and said & {"start", "end", "dose", "course", "number", "days"} else None
-
-
-def _variants(
-    header: Header, shorter: Header | None, targets: Targets
-) -> list[tuple[Header, tuple[str, ...], float]]:
-    """Return other readings of a name, the notions that what is left out lends, and their share of the fit."""
-    found: list[tuple[Header, tuple[str, ...], float]] = []
-    if shorter is not None and shorter.tokens:
-        lent = {notion for token in header.tokens for notion in token} - {
-            notion for token in shorter.tokens for notion in token
-        }
-        found.append(
-            (replace(shorter, timepoint=header.timepoint, course=header.course), tuple(sorted(lent)), 0.97)
-        )
-    if _drug(header, targets):
-        rest = tuple(token for token in header.tokens if not any(notion in targets.drugs for notion in token))
-        found.append((replace(header, tokens=rest), ("course", "treatment"), 0.97))
-    return found
-
-
-def _implied(column: ColumnProfile, header: Header, targets: Targets) -> list[str]:
-    """Return the notions that the cells say, so that the name need not."""
-    found = ["patient", "of"]
-    if column.dates and numeric_share(column) < 0.5:
-        found.append("date")
-    if yes_no(column, targets.words.terminology):
-        found.append("positivity" if _is_signed(column) else "yes_no")
-    if "%" in header.units:
-        found.append("percent")
-    if header.course is not None:
-        found.extend(["course", "start", "date"] if header.timepoint == "day_1" else ["course"])
-    if numeric_share(column) > 0.5:
-        found.append("value")
-    return found
-
-
-def _is_signed(column: ColumnProfile) -> bool:
-    """Return whether the values are the words positive and negative."""
-    lexicon = load_lexicon()
-    return any(
-        "positivity" in token
-        for value in column.values
-        for token in lexicon.tokens(value.text, mend=False)[0]
-    )
 
 
 def _suggestion(item: Reading, pick: int | None) -> Suggestion:

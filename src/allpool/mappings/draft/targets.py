@@ -10,7 +10,7 @@ from functools import cache
 from allpool.mappings.compile import Vocabulary
 from allpool.mappings.dictionary import DataElement, ValueType
 from allpool.mappings.draft.header import Header, read_header
-from allpool.mappings.draft.lexicon import Token, compact, load_lexicon
+from allpool.mappings.draft.lexicon import HAN, Token, compact, load_lexicon
 from allpool.mappings.records import STRUCTURE
 
 OWN_FIELDS = ("date", "timepoint", "specimen", "unit", "analyte", "value")
@@ -101,7 +101,9 @@ class Targets:
             self._cover(token, SHARED, covered, taken, None)
         for token in _moment(header):
             self._cover(token, 1.0, covered, taken, None)
+        is_han = bool(HAN.search(header.text))
         found: dict[str, Match] = {}
+        ranks: dict[str, tuple[float, bool]] = {}
         for number, weight in own.items():
             name = self._names[number]
             of_name = min(1.0, covered[number] / name.weight) if name.weight else 0.0
@@ -109,7 +111,10 @@ class Targets:
             score = (
                 header.sure * 2 * of_name * of_header / (of_name + of_header) if of_name + of_header else 0.0
             )
-            if score > found.get(name.target, Match(0, "")).score:
+            # of names that fit alike, one in the script of the header tells its reader more
+            rank = (score, bool(HAN.search(name.text)) == is_han)
+            if rank > ranks.get(name.target, (0.0, False)):
+                ranks[name.target] = rank
                 found[name.target] = Match(score, name.text)
         for target in self._spelled.get(compact(header.text), ()):
             found[target] = Match(1.05, header.text)
