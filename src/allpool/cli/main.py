@@ -15,6 +15,7 @@ from allpool.cli.db import db
 from allpool.cli.export import export
 from allpool.cli.init import init
 from allpool.cli.nightly import nightly
+from allpool.cli.profile import profile
 from allpool.cli.published import published
 from allpool.cli.quarantine import quarantine
 from allpool.cli.status import status
@@ -44,6 +45,7 @@ def allpool() -> None:
 for command in (
     init,
     nightly,
+    profile,
     check,
     db,
     quarantine,

@@ -75,6 +75,8 @@ class ColumnProfile:
     identifier: Suspicion | None = None
     quasi_identifier: str | None = None
     """Why the column identifies a person together with others (a date of birth), though not alone."""
+    label: str | None = None
+    """What the file calls the column in words (SAS, REDCap, ODM)."""
     is_order_open: bool = False
     """Two of `dates` read the cells as different days (d/m against m/d) and no cell decides: ask."""
     is_approximate: bool = False
@@ -106,3 +108,5 @@ class TableProfile:
     """The decimal sign that most numbers with a fraction have."""
     header_row: int = 1
     """Row of the column names, from 1."""
+    read: Mapping[str, str] = field(default_factory=dict)
+    """Further words of `read` in a mapping: a form of ODM, the data dictionary of REDCap."""

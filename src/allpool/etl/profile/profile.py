@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,8 @@ import polars as pl
 from allpool.errors import ConfigError, Place, SourceError
 from allpool.etl.profile.blocks import TextLayout, text_blocks
 from allpool.etl.profile.columns import column_profile
-from allpool.etl.profile.tables import Table, tables, text_format
+from allpool.etl.profile.table import Table
+from allpool.etl.profile.tables import tables, text_format
 from allpool.etl.profile.tally import Tally
 from allpool.etl.readers.files import opened
 from allpool.etl.readers.header import placeholder
@@ -27,12 +28,18 @@ THREADS: Final = 2
 
 
 def profile(
-    path: Path, *, sheet: str | None = None, minimum_frequency: int = MINIMUM_FREQUENCY
+    path: Path,
+    *,
+    sheet: str | None = None,
+    dictionary: Path | None = None,
+    minimum_frequency: int = MINIMUM_FREQUENCY,
+    watch: Callable[[str], None] | None = None,
 ) -> list[TableProfile]:
-    """Return the profile of each table of a file: one for a text, one per sheet or data set.
+    """Return the profile of each table of a file: one for a text, one per sheet, data set or form.
 
     Memory is bounded for texts of any length. No value is told that fewer than `minimum_frequency` cells
-    hold, and none of a column that looks like a direct identifier.
+    hold, and none of a column that looks like a direct identifier. With a `dictionary` the file is an export
+    of that REDCap project. `watch` is told how far the work is, in words.
     Raises SourceError where the file cannot be read, ConfigError where it, or `sheet`, is not there.
     """
     if minimum_frequency < 2:
@@ -43,19 +50,27 @@ def profile(
         raise ConfigError("there is no such file", place=Place(file=str(path)))
     try:
         kind = text_format(path)
-        if kind is None:
-            found = [_table(given, path.name, minimum_frequency) for given in tables(path, sheet)]
+        if kind is None or dictionary is not None:
+            found = [_table(given, path.name, minimum_frequency) for given in tables(path, sheet, dictionary)]
             return _not_empty(found)
-        return [_text(path, kind, minimum_frequency)]
+        return [_text(path, kind, minimum_frequency, watch or _unwatched)]
     except SourceError as error:
         place = replace(error.place or Place(), file=path.name)
         raise SourceError(error.message, rule=error.rule, place=place) from None
 
 
-def _text(path: Path, kind: Literal["csv", "tsv"], minimum_frequency: int) -> TableProfile:
+def _unwatched(_: str) -> None:
+    """Say nothing."""
+
+
+def _text(
+    path: Path, kind: Literal["csv", "tsv"], minimum_frequency: int, watch: Callable[[str], None]
+) -> TableProfile:
     with opened(path) as file:
         layout, blocks = text_blocks(file)
-        tallies, rows = _counted(blocks, len(layout.names))
+        tallies, rows = _counted(
+            blocks, len(layout.names), watch=lambda rows: watch(f"{path.name}: {rows:,} rows")
+        )
     kept = [
         (name or placeholder(index + 1), index + 1, tally)
         for index, (name, tally) in enumerate(zip(layout.names, tallies, strict=True))
@@ -81,7 +96,7 @@ def _table(given: Table, file: str, minimum_frequency: int) -> TableProfile:
     frame = given.frame
     tallies, rows = _counted([frame], frame.width)
     kept = list(zip(frame.columns, range(1, frame.width + 1), tallies, strict=True))
-    columns = _described(kept, rows=rows, minimum_frequency=minimum_frequency)
+    columns = _described(kept, rows=rows, minimum_frequency=minimum_frequency, labels=given.labels)
     return TableProfile(
         file=file,
         sheet=given.sheet,
@@ -91,10 +106,13 @@ def _table(given: Table, file: str, minimum_frequency: int) -> TableProfile:
         format=given.format,
         decimal=_decimal(columns),
         header_row=given.header_row,
+        read=given.read,
     )
 
 
-def _counted(blocks: Iterable[pl.DataFrame], width: int) -> tuple[list[Tally], int]:
+def _counted(
+    blocks: Iterable[pl.DataFrame], width: int, watch: Callable[[int], None] | None = None
+) -> tuple[list[Tally], int]:
     """Return the counts of each column, and the rows that hold anything."""
     tallies = [Tally() for _ in range(width)]
     rows = 0
@@ -105,19 +123,26 @@ def _counted(blocks: Iterable[pl.DataFrame], width: int) -> tuple[list[Tally], i
             blank = block.select(pl.all_horizontal(pl.all().is_null()).sum()).item() if width else 0
             rows += block.height - int(blank)
             list(pool.map(Tally.add, tallies, block.iter_columns()))
+            if watch is not None:
+                watch(rows)
         list(pool.map(Tally.finish, tallies))
     return tallies, rows
 
 
 def _described(
-    kept: Sequence[tuple[str, int, Tally]], *, rows: int, minimum_frequency: int
+    kept: Sequence[tuple[str, int, Tally]],
+    *,
+    rows: int,
+    minimum_frequency: int,
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[ColumnProfile, ...]:
     """Return the profiles of columns, given by name, position and what was counted."""
-
+    said = labels or {}
     units = [split_unit(name)[1] for name, _, _ in kept]
 
     def described(column: tuple[str, int, Tally], unit: str | None) -> ColumnProfile:
-        return column_profile(*column, unit, rows=rows, minimum_frequency=minimum_frequency)
+        found = column_profile(*column, unit, rows=rows, minimum_frequency=minimum_frequency)
+        return replace(found, label=said.get(found.name))
 
     with ThreadPoolExecutor(THREADS) as pool:
         return tuple(pool.map(described, kept, units))

@@ -1,46 +1,34 @@
-"""Tables of files that are no plain text, by the readers: workbooks, and what needs no declaration."""
+"""Tables of files that are no plain text, by the readers: what a file is, and what tables are in it."""
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-import polars as pl
+from allpool.errors import SourceError
+from allpool.etl.profile.projects import forms, instruments
+from allpool.etl.profile.resources import resources
+from allpool.etl.profile.table import Table, chosen, read_table, table_of
+from allpool.etl.profile.workbooks import sheets
+from allpool.etl.readers.transport import members
+from allpool.mappings.read import JsonLinesRead, ParquetRead, SasRead
 
-from allpool.errors import ConfigError, Place, SourceError
-from allpool.etl.readers import ROW, ReadLimits, SourceFailure, SourceTable, read_source
-from allpool.etl.readers.archive import open_archive, sheet_parts
-from allpool.mappings.read import JsonLinesRead, ParquetRead, Read, SasRead, WorkbookRead
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """One table of a file, whole: its columns are of text."""
-
-    sheet: str | None
-    format: str
-    frame: pl.DataFrame
-    header_row: int = 1
-
-
-HEADER_ROWS: Final = 6
-"""Rows of a sheet in which the column names are looked for."""
 BEGINNINGS: Final = (
     (b"PK\x03\x04", "excel"),
     (b"\xd0\xcf\x11\xe0", "xls"),
     (b"PAR1", "parquet"),
     (b"HEADER RECORD*******LIB", "xpt"),
     (b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xc2\xea\x81\x60", "sas7bdat"),
+    (b"\x1f\x8b", "packed"),
 )
-"""First bytes of formats (ECMA-376 part 2; [MS-CFB]; Parquet format; SAS TS-140; SAS7BDAT by Shotwell)."""
+"""First bytes of formats (ECMA-376 part 2; [MS-CFB]; Parquet format; SAS TS-140; SAS7BDAT by Shotwell; RFC
+1952)."""
 ELSEWHERE: Final = {
     "xls": "this is an old Excel workbook (.xls); save it as .xlsx",
-    "json": "this is one JSON document; send records as CSV, or one JSON object per line (.jsonl, .ndjson)",
-    "xml": "this is XML, which a mapping reads by its format and a profile does not: export it as a table",
-    "fhir": "these are FHIR resources, which need no mapping: see docs/fhir.md",
+    "packed": "the file is compressed; unpack it first",
+    "json": "this is one JSON document; send records as CSV, or one JSON object per line (.jsonl, .ndjson); "
+    "of a REDCap export name the data dictionary (--dictionary)",
 }
 
 
@@ -51,19 +39,42 @@ def text_format(path: Path) -> Literal["csv", "tsv"] | None:
     return "tsv" if path.suffix.lower() in (".tsv", ".tab") else "csv"
 
 
-def tables(path: Path, sheet: str | None) -> Iterator[Table]:
-    """Yield the tables of a file: each sheet of a workbook, or the one called `sheet`.
+def tables(path: Path, sheet: str | None, dictionary: Path | None) -> Iterator[Table]:
+    """Yield the tables of a file: sheets, data sets, forms, instruments, types of resources; or only `sheet`.
 
-    Raises SourceError where none can be read, ConfigError where no sheet is called so.
+    With a data dictionary the file is an export of that REDCap project.
+    Raises SourceError where none can be read, ConfigError where none is called `sheet`.
     """
+    if dictionary is not None:
+        yield from instruments(path, dictionary, sheet)
+        return
     kind = _format(path)
     if kind in ELSEWHERE:
         raise SourceError(ELSEWHERE[kind], rule="format")
-    if kind == "excel":
-        yield from _sheets(path, sheet)
-    else:
-        found = _read(path, _form(kind))
-        yield Table(sheet=found.facts.sheet, format=kind, frame=found.frame.drop(ROW))
+    match kind:
+        case "excel":
+            yield from sheets(path, sheet)
+        case "xml":
+            yield from forms(path, sheet)
+        case "fhir":
+            yield from resources(path, sheet)
+        case "xpt":
+            yield from _data_sets(path, sheet)
+        case "parquet":
+            yield table_of(read_table(path, ParquetRead(format="parquet")), sheet=None, format=kind)
+        case "jsonl":
+            yield table_of(read_table(path, JsonLinesRead(format="jsonl")), sheet=None, format=kind)
+        case _:
+            yield table_of(read_table(path, SasRead(format="sas7bdat")), sheet=None, format=kind)
+
+
+def _data_sets(path: Path, sheet: str | None) -> Iterator[Table]:
+    """Yield the data sets of a SAS transport file; one that is alone needs no name."""
+    names = [member.name for member in members(path.read_bytes())]
+    for name in chosen(names, sheet, what="data set", file=path.name):
+        member = (name,) if len(names) > 1 else None
+        found = read_table(path, SasRead(format="xpt", member=member))
+        yield table_of(found, sheet=name if member else None, format="xpt")
 
 
 def _format(path: Path) -> str:
@@ -86,65 +97,3 @@ def _json(text: bytes, path: Path) -> str:
         return "fhir"
     is_lines = path.suffix.lower() in (".jsonl", ".ndjson") or (line.startswith(b"{") and line.endswith(b"}"))
     return "jsonl" if is_lines else "json"
-
-
-def _form(kind: str) -> Read:
-    match kind:
-        case "parquet":
-            return ParquetRead(format="parquet")
-        case "jsonl":
-            return JsonLinesRead(format="jsonl")
-        case "xpt":
-            return SasRead(format="xpt")
-        case _:
-            return SasRead(format="sas7bdat")
-
-
-def _sheets(path: Path, sheet: str | None) -> Iterator[Table]:
-    names = list(sheet_parts(open_archive(path.read_bytes(), ReadLimits())))
-    if sheet is not None and sheet not in names:
-        raise ConfigError(
-            f"there is no sheet '{sheet}'; there is {', '.join(names)}", place=Place(file=path.name)
-        )
-    failures: list[SourceError] = []
-    found = 0
-    for name in [sheet] if sheet is not None else names:
-        try:
-            row, table = _sheet(path, name)
-        except SourceError as error:
-            failures.append(error)
-            continue
-        found += 1
-        yield Table(sheet=name, format="excel", frame=table.frame.drop(ROW), header_row=row)
-    if failures and not found:
-        raise failures[0]
-
-
-def _sheet(path: Path, name: str) -> tuple[int, SourceTable]:
-    """Return a sheet with the first row that names most of its columns, and which row that is."""
-    best: tuple[int, SourceTable] | None = None
-    failure: SourceError | None = None
-    for row in range(1, HEADER_ROWS + 1):
-        try:
-            table = _read(path, WorkbookRead(format="excel", sheet=(name,), header_row=row))
-        except SourceError as error:
-            failure = failure or error
-            if error.rule not in ("no_header", "duplicate_header"):
-                break
-            continue
-        named = sum(not column.startswith("column_") for column in table.columns)
-        if best is None:
-            best = (row, table)
-        if named * 2 >= len(table.columns):
-            return row, table
-    if best is None:
-        raise failure or SourceError("the sheet has no header row", rule="no_header")
-    return best
-
-
-def _read(path: Path, read: Read) -> SourceTable:
-    found = next(iter(read_source(path.parent, glob.escape(path.name), read)))
-    if isinstance(found, SourceFailure):
-        place = Place(sheet=found.sheet, row=found.row, column=found.column)
-        raise SourceError(found.message, rule=found.rule, place=place)
-    return found
