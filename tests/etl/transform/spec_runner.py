@@ -95,7 +95,7 @@ def rows_of(frame: pl.DataFrame, wanted: Iterable[Mapping[str, str]]) -> list[di
 
 
 def untold(frame: pl.DataFrame, wanted: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """Return what is wanted of entries and no entry says; each entry is asked once, for what is named alone."""
+    """Return what is wanted of entries and no entry says; each is asked once, for what is named alone."""
     left = [
         {name: shown(value) for name, value in row.items() if value is not None} for row in frame.to_dicts()
     ]

@@ -73,9 +73,8 @@ class Calendar:
         found = self._read.get((source, name, formats, timed))
         if found is None:
             frame = self._sources[source].frame.select(pl.col(name).alias("text"), self._zone().alias("zone"))
-            known = pl.concat(
-                self._said(source, name, formats, zone, timed=timed) for zone in frame["zone"].unique().sort()
-            )
+            zones = frame["zone"].unique().sort().to_list() or [self.any_zone]
+            known = pl.concat(self._said(source, name, formats, zone, timed=timed) for zone in zones)
             found = frame.join(
                 known, on=["text", "zone"], how="left", nulls_equal=True, maintain_order="left"
             ).drop("text", "zone")
@@ -103,10 +102,9 @@ class Calendar:
         """Let go of a source's cells, when all its rules are applied."""
         self._read = {place: read for place, read in self._read.items() if place[0] != source}
 
-    def read(self, source: str, name: str, formats: tuple[DateFormat, ...]) -> pl.DataFrame:
-        """Return what each distinct text of a source's column says in `formats`."""
-        text = self._sources[source].frame[name].unique().drop_nulls().rename("text")
-        return text.to_frame().hstack(parse_dates(text, formats, timezone=self.any_zone))
+    def read(self, text: pl.Series, formats: tuple[DateFormat, ...]) -> pl.DataFrame:
+        """Return what each text says in `formats`."""
+        return parse_dates(text, formats, timezone=self.any_zone)
 
     @property
     def any_zone(self) -> str:

@@ -21,16 +21,17 @@ def doubtful_dates(prepared: Sequence[Prepared], calendar: Calendar) -> Mapping[
     does as declared: each cell that both read, as two days, then waits. Where two declared formats read cells
     as two days, which wait in any case, and one of them reads every cell, the sentence says so.
     """
-    found: dict[DateColumn, DateDoubt] = {}
+    columns: dict[DateColumn, list[pl.DataFrame]] = {}
     for item in prepared:
         for column, formats in dict.fromkeys(item.dates()):
-            cells = calendar.texts(formats, calendar.any_zone).join(
-                _texts(item, column), on="text", how="semi"
-            )
-            if cells["error"].is_in(TELLING).any():
-                doubt = _doubt(item, column, formats, cells, calendar)
-                if doubt is not None:
-                    found[item.source.id, column, formats] = doubt
+            columns.setdefault((item.source.id, column, formats), []).append(_texts(item, column))
+    found: dict[DateColumn, DateDoubt] = {}
+    for key, parts in columns.items():
+        formats = key[2]
+        known = calendar.texts(formats, calendar.any_zone)
+        cells = known.join(pl.concat(parts).unique(), on="text", how="semi")
+        if cells["error"].is_in(TELLING).any() and (doubt := _doubt(formats, cells, calendar)) is not None:
+            found[key] = doubt
     return found
 
 
@@ -40,19 +41,11 @@ def _texts(item: Prepared, column: str) -> pl.DataFrame:
     return texts.filter(~pl.col("text").is_in(silent)) if silent else texts
 
 
-def _doubt(
-    item: Prepared,
-    column: str,
-    formats: tuple[DateFormat, ...],
-    cells: pl.DataFrame,
-    calendar: Calendar,
-) -> DateDoubt | None:
+def _doubt(formats: tuple[DateFormat, ...], cells: pl.DataFrame, calendar: Calendar) -> DateDoubt | None:
     names = " or ".join(form.name for form in formats)
     twins = tuple(twin for twin in map(swapped, formats) if twin is not None)
     if twins and len(formats) == 1:
-        other = cells.select("text").join(
-            calendar.read(item.source.id, column, twins), on="text", how="left", maintain_order="left"
-        )
+        other = calendar.read(cells["text"], twins)
         only_declared = (cells["date"].is_not_null() & other["date"].is_null()).sum()
         only_swapped = (cells["date"].is_null() & other["date"].is_not_null()).sum()
         if only_swapped > only_declared:
@@ -63,13 +56,7 @@ def _doubt(
             )
     if (cells["error"] == "ambiguous_date").any():
         whole = [
-            form.name
-            for form in formats
-            if cells.join(
-                calendar.read(item.source.id, column, (form,)).filter(pl.col("date").is_not_null()),
-                on="text",
-                how="anti",
-            ).is_empty()
+            form.name for form in formats if calendar.read(cells["text"], (form,))["date"].null_count() == 0
         ]
         if len(whole) == 1:
             return DateDoubt(

@@ -50,7 +50,7 @@ def transform(
     """
     entries, made, borrowed = Entries(), Made(), Borrowed()
     prepared = _prepared(sources, mapping, scene, entries)
-    calendar = _calendar(prepared, mapping)
+    calendar = Calendar({item.source.id: item for item in prepared}, timezone=mapping.timezone)
     survey = take_survey(prepared, calendar) if survey is None else survey
     calendar.doubt(survey.dates)
     ledgers = [Ledger(item) for item in prepared]
@@ -91,9 +91,13 @@ def transform(
 
 
 def survey_sources(sources: Sequence[SourceFrame], mapping: CompiledMapping, scene: Scene) -> Survey:
-    """Return which whole columns of `sources` are in doubt, for a transform of them part by part."""
+    """Return which whole columns of `sources` are in doubt, for a transform of them part by part.
+
+    Several of `sources` may be parts of one file: what their columns say together counts.
+    """
     prepared = _prepared(sources, mapping, scene, Entries())
-    return take_survey(prepared, _calendar(prepared, mapping))
+    parts = {str(place): item for place, item in enumerate(prepared)}
+    return take_survey(prepared, Calendar(parts, timezone=mapping.timezone))
 
 
 def _prepared(
@@ -106,10 +110,6 @@ def _prepared(
     return [
         prepare(source, plans[source.source], mapping, scene, by_source, plans, entries) for source in sources
     ]
-
-
-def _calendar(prepared: Sequence[Prepared], mapping: CompiledMapping) -> Calendar:
-    return Calendar({item.source.id: item for item in prepared}, timezone=mapping.timezone)
 
 
 def _mark_columns_and_rows(
