@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly real test test-pandas2 check fix bench bench-survival bench-statistics docs founding-studies example lock clean
+.PHONY: help install nightly real test test-pandas2 check fix fuzz bench bench-survival bench-statistics docs founding-studies mcode example lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-pandas2: ## the analysis tests on the other pair of versions that resolves
 	build/pandas2/bin/pip install --quiet -e . pytest hypothesis
 	build/pandas2/bin/python -m pytest -q tests/analysis
 
+fuzz: $(STAMP) ## corrupted variants of the example files through `allpool check`, N=10000 of them (an hour or more)
+	$(BIN)/python -m tests.fuzz --number $(or $(N),10000) --seed $(or $(SEED),1)
+
 check: $(STAMP) ## formatting, lint, types, layers, and whether generated pages are fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -51,6 +54,9 @@ docs: $(STAMP) ## write the generated pages in docs/
 
 founding-studies: nightly ## the night on the example consortium, and docs/founding-studies.md from its store
 	$(BIN)/allpool published --config examples/consortium/allpool.toml --page docs/founding-studies.md
+
+mcode: $(STAMP) ## the mCODE extraction framework's templates (needs ../shared), and docs/mcode.md from what became of them
+	$(BIN)/python -m examples.mcode
 
 bench: $(STAMP) ## time and memory of each step on 10,000 generated patients, beside the bare load of the same data
 	$(BIN)/python -m benchmarks.night

@@ -6,14 +6,51 @@ import codecs
 import csv
 import io
 import re
+import warnings
 import zipfile
 
 import openpyxl
 
-from allpool.mappings.read import DelimitedRead, WorkbookRead
+from allpool.mappings.read import (
+    DelimitedRead,
+    JsonLinesRead,
+    OdmRead,
+    ParquetRead,
+    Read,
+    RedcapRead,
+    SasRead,
+    WorkbookRead,
+)
+from tests.fuzz.counting_nested import json_line_cells, json_record_cells, odm_cells
+from tests.fuzz.counting_packed import parquet_cells, transport_cells
 
 LARGEST = 2_000_000
 """Bytes of a workbook's part beyond which openpyxl is not asked."""
+
+
+def counted_cells(content: bytes, read: Read, name: str) -> int | None:
+    """Return how many cells a file delivers; None where no other program can say."""
+    match read:
+        case DelimitedRead():
+            return delimited_cells(content, read)
+        case RedcapRead() if name.endswith(".json"):
+            return json_record_cells(content)
+        case RedcapRead():
+            return delimited_cells(
+                content, DelimitedRead(format="csv", encoding=read.encoding, separator=read.separator)
+            )
+        case WorkbookRead():
+            return workbook_cells(content, read)
+        case JsonLinesRead():
+            return json_line_cells(content)
+        case OdmRead():
+            return odm_cells(content, str(read.form))
+        case ParquetRead():
+            return parquet_cells(content)
+        case SasRead() if read.format == "xpt":
+            return transport_cells(content)
+        case _:
+            return None
 
 
 def delimited_cells(content: bytes, read: DelimitedRead) -> int | None:
@@ -71,7 +108,9 @@ def workbook_cells(content: bytes, read: WorkbookRead) -> int | None:
                 return None
             if any(b"<!DOCTYPE" in packed.read(entry) for entry in packed.infolist()):
                 return None
-        workbook = openpyxl.load_workbook(io.BytesIO(content))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            workbook = openpyxl.load_workbook(io.BytesIO(content))
         names = [read.sheet] if isinstance(read.sheet, str) else list(read.sheet or workbook.sheetnames[:1])
         sheet = next((workbook[name] for name in names if name in workbook.sheetnames), None)
         if sheet is None or sheet.max_row * sheet.max_column > LARGEST:
