@@ -17,7 +17,7 @@ from examples.mcode.deliveries import HERE, Pair
 from examples.mcode.elements import Leaf, elements
 from examples.mcode.kept import Kept
 
-Kind = Literal["elsewhere", "ignored", "waits", "none"]
+Kind = Literal["elsewhere", "ignored", "waits", "no record", "not written"]
 
 
 class Reason(BaseModel):
@@ -38,12 +38,14 @@ class Reason(BaseModel):
     """Column that the mapping ignores by name."""
     waits: str | None = None
     """Column of which the cell is in quarantine."""
+    no_record: bool = False
+    """The row makes no record."""
     why: str = ""
 
     @model_validator(mode="after")
     def _one(self) -> Reason:
-        if sum(word is not None for word in (self.at, self.ignored, self.waits)) > 1:
-            raise ValueError("one of at, ignored, waits")
+        if sum((self.at is not None, self.ignored is not None, self.waits is not None, self.no_record)) > 1:
+            raise ValueError("one of at, ignored, waits, no_record")
         if self.ignored is None and not self.why:
             raise ValueError("`why` is missing")
         return self
@@ -53,7 +55,9 @@ class Reason(BaseModel):
         """What became of the element."""
         if self.at:
             return "elsewhere"
-        return "ignored" if self.ignored else "waits" if self.waits else "none"
+        if self.ignored:
+            return "ignored"
+        return "waits" if self.waits else "no record" if self.no_record else "not written"
 
 
 class Addition(BaseModel):
@@ -62,6 +66,7 @@ class Addition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     element: str
+    """Path of an element; without a type (`.meta`), of any resource."""
     why: str
 
 
@@ -107,7 +112,9 @@ class Comparison:
     def elements(self) -> Sequence[Compared]:
         """Return every element of every expected resource. Raises ValueError where a difference has no
         reason, or one that does not hold."""
-        return [found for pair in self._pairs for resource in pair.resources for found in self._of(pair, resource)]
+        return [
+            found for pair in self._pairs for resource in pair.resources for found in self._of(pair, resource)
+        ]
 
     @property
     def resources(self) -> Counter[str]:
@@ -117,7 +124,9 @@ class Comparison:
     @cached_property
     def additions(self) -> Mapping[str, list[str]]:
         """Return the paths that only ours has, by the prefix that explains them."""
-        expected = {(found.resource, found.path, found.value) for found in self.elements if found.reason is None}
+        expected = {
+            (found.resource, found.path, found.value) for found in self.elements if found.reason is None
+        }
         only: dict[str, list[str]] = {}
         for resource in self._kept.resources:
             for path, value in elements(resource):
@@ -148,7 +157,7 @@ class Comparison:
         raise ValueError(f"{self.variant}, {template}: no reason why {path} is not ours ({value!r})")
 
     def _holds(self, reason: Reason, template: str, leaf: Leaf) -> str:
-        """Return what our side says to a difference; ValueError where it does not say what the reason says."""
+        """Return what our side says to a difference; ValueError where the reason does not hold."""
         where = f"{self.variant}, {template}, {leaf[0]}"
         if reason.at is not None:
             wanted = reason.says if reason.says is not None else leaf[1]
@@ -159,11 +168,14 @@ class Comparison:
             return self._kept.ignored(template, reason.ignored)
         if reason.waits is not None:
             return self._kept.waiting(template, reason.waits)
+        if reason.no_record and not self._kept.has_unread(template):
+            raise ValueError(f"{where}: every cell of the file is read")
         return ""
 
     def _addition(self, path: str) -> Addition:
         for addition in self.reasons.additions:
-            if _beneath(path, addition.element):
+            said = f".{path.partition('.')[2]}" if addition.element.startswith(".") else path
+            if _beneath(said, addition.element):
                 return addition
         raise ValueError(f"{self.variant}: nothing says why only ours has {path}")
 
@@ -178,7 +190,11 @@ def unused(comparisons: Sequence[Comparison]) -> list[str]:
     used = {id(found.reason) for comparison in comparisons for found in comparison.elements if found.reason}
     added = {element for comparison in comparisons for element in comparison.additions}
     return [
-        *(f"{item.template or 'any'}: {item.element}" for item in reasons.differences if id(item) not in used),
+        *(
+            f"{item.template or 'any'}: {item.element}"
+            for item in reasons.differences
+            if id(item) not in used
+        ),
         *(item.element for item in reasons.additions if item.element not in added),
     ]
 

@@ -19,7 +19,10 @@ def elements(resource: Mapping[str, Any]) -> Counter[Leaf]:
     """
     kind = str(resource["resourceType"])
     return Counter(
-        found for name, value in resource.items() if name not in UNSAID for found in _of(f"{kind}.{name}", value)
+        found
+        for name, value in resource.items()
+        if name not in UNSAID
+        for found in _of(f"{kind}.{name}", value)
     )
 
 

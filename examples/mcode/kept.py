@@ -1,4 +1,4 @@
-"""What allpool made of one variant: resources by the file that they came from, ignored columns, what waits."""
+"""What allpool made of one feed: resources by the file that they came from, ignored columns, what waits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from allpool.etl.transform.ledger import UNUSED
+from allpool.models.systems import extension_url
 from examples.mcode.elements import elements
 
-LINEAGE: Final = "https://allpool.example/fhir/StructureDefinition/lineage"
+LINEAGE: Final = extension_url("lineage")
 WITHOUT_FILE: Final = frozenset({"Organization", "ResearchStudy"})
 """Resources that the consortium's own study files say."""
 
@@ -28,6 +30,8 @@ class Kept:
     """File -> column -> why the mapping ignores it."""
     quarantine: Mapping[tuple[str, str], str]
     """File and column -> the rule by which a cell waits."""
+    left_out: Mapping[str, Mapping[str, int]]
+    """File -> rule -> cells that are ignored by it."""
 
     def of(self, template: str, kind: str) -> Mapping[str, Any] | None:
         """Return the resource of a type made of a template's file, None where there is none."""
@@ -60,6 +64,10 @@ class Kept:
         if rule is None:
             raise ValueError(f"{template}: no cell of {column} waits")
         return rule
+
+    def has_unread(self, template: str) -> bool:
+        """Tell whether a file has cells of rows that make no record."""
+        return UNUSED in self.left_out[f"{template}.csv"]
 
     def _from(self, template: str) -> Iterator[Mapping[str, Any]]:
         for found in self.resources:

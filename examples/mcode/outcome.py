@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -37,15 +38,30 @@ def compare(
 def kept(feed: str, *, store: str, bundles: Path) -> Kept:
     """Return what allpool made of one feed."""
     opened = allpool.open(store)
-    files = opened.sql("select id, path, feed from source_file").query("feed == @feed")
-    waits = opened.sql('select file, "column", rule, feed from quarantine').query("feed == @feed")
+    files = _rows(
+        opened.sql(
+            "select s.id, s.feed, s.path, a.ignored_by from source_file s "
+            "join cell_account a on a.source_file = s.id"
+        ),
+        feed,
+    )
+    waits = _rows(opened.sql('select feed, file, "column", rule from quarantine order by rule'), feed)
     plan = load_mapping(MAPPING)
     return Kept(
         read_bundle(bundles / f"{STUDIES[feed]}.bundle.json"),
-        dict(zip(files["id"], files["path"], strict=True)),
+        {row["id"]: row["path"] for row in files},
         {str(source.file): source.ignore for source in plan.sources},
-        {(row.file, row.column): row.rule for row in waits.sort_values("rule").itertuples()},
+        {(row["file"], row["column"]): row["rule"] for row in waits},
+        {row["path"]: json.loads(row["ignored_by"]) for row in files},
     )
+
+
+def _rows(frame: pd.DataFrame, feed: str) -> list[dict[str, Any]]:
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in frame.to_dict("records")
+        if row["feed"] == feed
+    ]
 
 
 def accounts(store: str) -> pd.DataFrame:
