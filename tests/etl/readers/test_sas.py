@@ -150,6 +150,15 @@ def test_a_file_that_is_cut_off_is_refused(failure: Fail, small: bytes) -> None:
     assert failure(whole[:-4096], format="sas7bdat").rule == "unreadable_sas"
 
 
+def test_a_file_that_is_cut_off_between_two_records_is_refused(tmp_path: Path, failure: Fail) -> None:
+    """Version 5 does not say how many rows there are: a row that is not whole tells that some are lost."""
+    content = transport(tmp_path, pd.DataFrame({"A": ["x" * 100] * 8, "B": [1.5] * 8}))
+    for records in (1, 2, 3):
+        found = failure(content[: -records * HEADER], format="xpt")
+        assert found.rule == "unreadable_sas"
+        assert "cut off among its rows" in found.message
+
+
 def test_more_cells_than_bytes_could_hold(tmp_path: Path) -> None:
     content = transport(tmp_path, pd.DataFrame({"A": ["x"] * 4000}))
     refused = read_bytes(tmp_path, content, format="xpt", limits=ReadLimits(sheet_cells=1000, packed_ratio=0))

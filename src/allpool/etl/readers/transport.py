@@ -127,7 +127,16 @@ def _member(library: bytes, part: bytes) -> Member:
         unreadable("the places of its variables do not follow each other; export it again")
     data = part[_data(part, 5 + -(-count * size // RECORD), version) :]
     name = part[2 * RECORD + 8 : 2 * RECORD + (40 if version else 16)]
-    return Member(name.decode("ascii", "replace").strip(), library + part, variables, data)
+    member = Member(name.decode("ascii", "replace").strip(), library + part, variables, data)
+    _refuse_cut_row(member)
+    return member
+
+
+def _refuse_cut_row(member: Member) -> None:
+    """Refuse rows of which the last is not whole: what stands after them only fills the last record."""
+    left = member.data[member.rows * member.width :]
+    if len(left) >= RECORD or (left.strip(b" ") and left.strip(b"\0")):
+        unreadable("it is cut off among its rows; export it again")
 
 
 def _variable(described: bytes) -> Variable:
