@@ -35,12 +35,24 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
 
 
 ALL = tuple(commands(allpool))
+WITHOUT_STORE = (
+    (),
+    ("db",),
+    ("quarantine",),
+    ("terminology",),
+    ("init",),
+    ("check",),
+    ("profile",),
+    ("terminology", "export"),
+    ("terminology", "import"),
+)
 TABLES = (
     ["status"],
     ["quarantine", "list"],
     ["quarantine", "show"],
     ["analyse", "plans/demo.yaml"],
     ["check", "data/centre-1", "--mapping", "mappings/centre_1.yaml"],
+    ["profile", "data/centre-1/mrd_synthetic.csv"],
     ["export", "--out", "fhir"],
     ["nightly", "--dry-run"],
 )
@@ -57,6 +69,7 @@ def test_commands_are_those_promised_so_far():
     promised = {
         "init",
         "nightly",
+        "profile",
         "check",
         "db",
         "db upgrade",
@@ -72,13 +85,19 @@ def test_commands_are_those_promised_so_far():
         "export",
         "report",
         "status",
+        "terminology",
+        "terminology export",
+        "terminology import",
+        "terminology worklist",
+        "terminology relations",
+        "terminology absent",
     }
     assert {" ".join(words) for words in ALL} == {"", *promised}
 
 
 @pytest.mark.parametrize(
     "words",
-    [words for words in ALL if words not in ((), ("db",), ("quarantine",), ("init",), ("check",))],
+    [words for words in ALL if words not in WITHOUT_STORE],
     ids=" ".join,
 )
 def test_every_command_on_a_store_takes_config_and_store(words: tuple[str, ...], capsys):
@@ -173,6 +192,9 @@ def test_check_says_what_would_wait(messy):
         (["analyse", "plans/demo.yaml", "--release", "none"], 3, "no release 'none'"),
         (["export", "--study", "none", "--out", "fhir"], 2, "no study 'none'"),
         (["trace", "none"], 2, "no result, subject, resource or quarantine entry"),
+        (["profile", "none.csv"], 2, "no such file"),
+        (["profile", "data/centre-1/mrd_synthetic.csv", "--minimum", "1"], 2, "not in the range"),
+        (["profile", "data/centre-1/mrd_synthetic.csv", "--dictionary", "none.csv"], 2, "no such file"),
         (["check", "none.csv", "--mapping", "mappings/centre_1.yaml"], 2, "no such file"),
         (["check", "data/centre-1", "--mapping", "none.yaml"], 2, "no such file"),
     ],

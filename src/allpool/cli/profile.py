@@ -75,6 +75,8 @@ def profile(
     """
     from allpool.mappings.draft import draft
 
+    if dictionary is not None and not dictionary.is_file():
+        raise ConfigError("no such file", place=Place(file=str(dictionary)))
     tables, failures = _profiled(
         _files(files), sheet=sheet, dictionary=dictionary, minimum_frequency=minimum, quiet=as_json
     )

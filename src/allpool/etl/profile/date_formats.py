@@ -15,7 +15,7 @@ FORMATS: Final = (
     *("%Y-%m-%d", "%d.%m.%Y", "%d. %m. %Y", "%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y", "%m/%d/%Y"),
     *("%d-%m-%Y", "%m-%d-%Y", "%Y年%m月%d日", "%Y年%m月", "%Y年", "%Y%m%d", "%Y/%m/%d %H:%M"),
     *("%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%Y", "%m.%Y", "%Y/%m"),
-    *("%d-%b-%Y", "%d%b%Y", "%d %b %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "iso", "%Y", "excel"),
+    *("%d-%b-%Y", "%d%b%Y", "%d %b %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%Y", "excel", "iso"),
 )
 """The plainest first: of formats that read as many cells, the first is the best."""
 MOST: Final = 0.9
