@@ -98,7 +98,7 @@ def complete(words: Words) -> Words:
     """Return `words`; raises ValueError where a language is missing."""
     lacking = [language for language in LANGUAGES if not words.get(language)]
     if lacking:
-        raise ValueError(f"not said in {', '.join(lacking)}")
+        raise ValueError(f"not said in {', '.join(lacking)}: {words.get('en')}")
     return words
 
 
@@ -150,7 +150,7 @@ class Catalogue:
         """Return what a kind of record is called, in the plural where it has one; beside it a FHIR type."""
         if record in self.records:
             title = self.records[record][language]
-            return title if element is None or element in self.dictionary else f"{title}: {element}"
+            return title if element is None or element in self.dictionary else f"{title} ({element})"
         name = record if record in self.dictionary else element
         return self.element(name, language) if name else record
 

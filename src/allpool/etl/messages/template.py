@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 PLACE: Final = re.compile(r"\{(\w+)(?:\|(\w+))?\}")
 """A place: its name, and how its content is put into another language."""
+SHAPES: Final = {
+    "number": r"[\d,]+",
+    "amount": r"-?[\d.,]+(?:e[+-]?\d+)?(?: \S+)?",
+    "word": r"[^\s;,]+",
+    "column": r"\w+",
+    "code": r"[a-z0-9-]+",
+    "year": r"[12]\d{3}",
+}
+"""What may stand in places of a kind; in the others anything may."""
 OR: Final = {"en": " or ", "zh": " 或 ", "cs": " nebo "}
 THOUSANDS: Final = {"en": ",", "zh": ",", "cs": "\u00a0"}
 
@@ -21,11 +31,13 @@ class Translate:
     title: Callable[[str], str | None]
     unit: Callable[[str], str]
     date: Callable[[str], str]
+    code: Callable[[str], str]
+    column: Callable[[str], str]
     language: str
 
 
 class Template:
-    """A sentence with places, compiled once."""
+    """A sentence with places."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -33,7 +45,6 @@ class Template:
         literals = PLACE.split(text)[::3]
         self.letters = sum(map(len, literals))
         """How much the template says itself: of two that fit, the one that says more is meant."""
-        self._pattern = self._compiled(text)
 
     @classmethod
     def of_rule(cls, rule: str) -> Template:
@@ -58,16 +69,19 @@ class Template:
         return known if len(known) == len(values) else None
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """Return the sentence with `values` in its places."""
-        return PLACE.sub(lambda found: values[found[1]], self._text)
+        """Return the sentence with `values` in its places; where it ends with a point, it begins large."""
+        said = PLACE.sub(lambda found: values[found[1]], self._text)
+        return said[:1].upper() + said[1:] if said.endswith(".") else said
 
-    def _compiled(self, text: str) -> re.Pattern[str]:
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """What the template says, as an expression; places of one name stand in it once."""
         parts, end = [], 0
-        for found in PLACE.finditer(text):
-            inside = r"[\d,]+" if found[2] == "number" else r".+?"
-            parts += [re.escape(text[end : found.start()]), f"(?P<{found[1]}>{inside})"]
+        for found in PLACE.finditer(self._text):
+            inside = SHAPES.get(found[2] or "", ".+?")
+            parts += [re.escape(self._text[end : found.start()]), f"(?P<{found[1]}>{inside})"]
             end = found.end()
-        return re.compile("".join([*parts, re.escape(text[end:])]), re.DOTALL)
+        return re.compile("".join([*parts, re.escape(self._text[end:])]), re.DOTALL)
 
 
 def _translated(text: str, kind: str | None, translate: Translate) -> str | None:
@@ -75,10 +89,19 @@ def _translated(text: str, kind: str | None, translate: Translate) -> str | None
     match kind:
         case "sentence":
             return translate.sentence(text)
+        case "maybe":
+            return translate.sentence(text) or text
         case "title":
             return translate.title(text) or text
         case "unit":
             return translate.unit(text)
+        case "amount":
+            number, _, unit = text.partition(" ")
+            return f"{number} {translate.unit(unit)}" if unit else number
+        case "code":
+            return translate.code(text)
+        case "column":
+            return translate.column(text)
         case "dates":
             return OR[translate.language].join(map(translate.date, text.split(OR["en"])))
         case "quoted":
