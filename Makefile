@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly real test test-pandas2 check fix fuzz bench bench-survival bench-statistics docs founding-studies mcode example lock clean
+.PHONY: help install nightly real test test-pandas2 check fix fuzz bench bench-survival bench-profile bench-statistics docs founding-studies mcode example lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench: $(STAMP) ## time and memory of each step on 10,000 generated patients, be
 
 bench-survival: $(STAMP) ## survival estimators on a million subjects, beside R's survival where it is there
 	$(BIN)/python -m benchmarks.survival_speed --write
+
+bench-profile: $(STAMP) ## allpool profile on a million rows, beside a bare read by the frame library; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.profile --write
 
 bench-statistics: $(STAMP) ## coverage of intervals and size of tests in small studies, by simulation; writes docs/statistics.md
 	$(BIN)/python -m benchmarks.statistics
