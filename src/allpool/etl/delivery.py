@@ -80,6 +80,8 @@ def read_delivery(
     for plan in mapping.sources:
         for read in read_source(folder, plan.file, plan.read, name=plan.name):
             found = guarded(read, plan, mapping) if isinstance(read, SourceTable) else read
+            if isinstance(found, SourceTable) and not found.columns:
+                continue  # no resource of the type; the landing accounts for the others
             if isinstance(found, SourceTable):
                 delivery.files.append(_read_file(feed, plan, found, delivery.landing))
                 delivery.warnings += filter(None, [key_warning(found, plan)])

@@ -76,7 +76,7 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
         study=content.study,
         centre=content.centre,
         sources=sources,
-        landings=tuple(_landings(content)),
+        landings=tuple(_landings(document, content)),
         file=path.name,
         hash=digest,
         not_collected=not_collected,
@@ -93,9 +93,15 @@ def _check_timezones(document: Document, given: str | Mapping[str, str]) -> None
             document.fail(f"there is no time zone '{zone}' (IANA name)", at)
 
 
-def _landings(content: MappingFile) -> Iterator[LandingPlan]:
+def _landings(document: Document, content: MappingFile) -> Iterator[LandingPlan]:
     for name, source in content.sources.items():
         if isinstance(source.read, FhirRead) and source.file is not None:
+            if content.centre is not None and content.centre.column is not None:
+                document.fail(
+                    "FHIR files are of one centre, whose pseudonyms they get; write its name, or leave it to "
+                    "the feed's configuration",
+                    ("centre",),
+                )
             yield LandingPlan(name, source.file, source.read, source.required, source.read.resource)
 
 

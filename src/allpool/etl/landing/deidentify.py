@@ -123,7 +123,10 @@ class Deidentifier:
                     self._within(part, action, f"{place}{label}", name)
                     for part, label in zip(item, places, strict=True)
                 ]
-                # null keeps the places of `given` and `_given` together; an object that is empty goes
+                # null keeps the places of `given` and `_given` together, {} those of a Bundle's entries, which
+                # may have lost their resource to a row of its own; another object that is empty goes
+                if member.type == "BundleEntry":
+                    parts = [part or {} for part in parts]
                 kept = [part for part in parts if part is not None or name.startswith("_")]
                 if any(part is not None for part in kept):
                     left[name] = kept

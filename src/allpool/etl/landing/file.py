@@ -11,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from allpool.etl.landing.deidentify import PSEUDONYM, UNKNOWN, Deidentifier
+from allpool.etl.landing.pseudonyms import LITERAL
 from allpool.etl.landing.subject import known_as, reference_of, subject
 from allpool.etl.readers.fhir import FULL_URL, refused, row_cells
 from allpool.etl.readers.fhir_entries import Entry, Found, Refusal
@@ -21,7 +22,7 @@ from allpool.mappings.identifiers import identifying
 from allpool.mappings.plan import LandingPlan
 
 CONFLICT: Final = "resource_conflict"
-ONE_OF_A_NAME: Final = "one resource with this id, or versions of it that meta.versionId tells apart"
+ONE_OF_A_NAME: Final = "one resource with this id, or several that meta.versionId or fullUrl tells apart"
 NOT_LANDED: Final = "not landed: another resource has this id"
 """Reason by which the cells of such a resource that no rule reads are not kept."""
 FORM: Final = "a value in the form that R4 gives to its type"
@@ -42,8 +43,9 @@ class Landed:
     cells: int
     """Leaves that land, those as a pseudonym too."""
     source_id: str | None
-    version: str | None
-    """Its meta.versionId."""
+    mark: tuple[str, str]
+    """Base of the address that its Bundle gives it, and its meta.versionId: what tells it from others of its
+    key that say something else."""
     about: str | None
     """The reference to its patient; of a Patient, what it is known as."""
     patient: str | None = None
@@ -66,7 +68,7 @@ class LandedFile:
     facts: FileFacts
     resources: list[Landed]
     problems: pl.DataFrame
-    """By PROBLEM_SCHEMA; those of resource types that a source maps are told by its reader."""
+    """By PROBLEM_SCHEMA; elements at fault in resources that a source maps are told by its reader."""
     gone: pl.DataFrame
     """By GONE_SCHEMA: leaves of the resources that sources map which do not stay as they are, and why."""
     read: int
@@ -116,7 +118,7 @@ class Leaves:
     """The account of a file's leaves while it is read."""
 
     mapped: Collection[str]
-    """Resource types of which a source's reader tells what is wrong."""
+    """Resource types of which a source's reader tells the elements at fault."""
     read: int = 0
     faulty: int = 0
     ignored: Counter[str] = field(default_factory=Counter)
@@ -127,8 +129,7 @@ class Leaves:
         """Count a line or entry that cannot be taken."""
         self.read += 1
         self.faulty += 1
-        if found.type not in self.mapped:
-            self.problems.append(refused(found))
+        self.problems.append(refused(found))
 
     def take(self, entry: Entry, gone: Mapping[str, str]) -> None:
         """Count the leaves of a resource, and those of them that do not land."""
@@ -183,6 +184,7 @@ def _landed(entry: Entry, left: Mapping[str, Any], *, path: str, url: str | None
     source_id = left["id"] if isinstance(left.get("id"), str) else None
     meta = left.get("meta")
     version = meta.get("versionId") if isinstance(meta, Mapping) else None
+    literal = LITERAL.match(url or "")
     return Landed(
         row=entry.row,
         type=entry.type,
@@ -190,7 +192,7 @@ def _landed(entry: Entry, left: Mapping[str, Any], *, path: str, url: str | None
         text=canonical(left),
         cells=len(cells("", left)),
         source_id=source_id,
-        version=str(version) if version is not None else None,
+        mark=(literal[1] if literal else "", str(version or "")),
         about=(source_id or known_as(url)) if entry.type == "Patient" else reference_of(left),
         entries=entry.entries,
     )

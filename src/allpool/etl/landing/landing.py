@@ -50,9 +50,9 @@ class Landing:
 def land(folder: Path, mapping: CompiledMapping, scene: Scene) -> Landing:
     """Return every resource of the FHIR files that `mapping` names in `folder`, less direct identifiers.
 
-    A resource that several places send alike is one row. Of several with one id that differ, those land that
-    meta.versionId tells apart; else none does, and each waits (`resource_conflict`). A file that cannot be
-    read is a failure. Raises ConfigError where neither the feed nor the mapping says the centre.
+    A resource that several places send alike is one row. Several with one id that differ land where
+    meta.versionId, or the base of their addresses, tells them apart; else none does, and each waits
+    (`resource_conflict`). A file that cannot be read is a failure. Raises ConfigError where neither the feed nor the mapping says the centre.
     """
     if not mapping.landings:
         return Landing()
@@ -154,19 +154,19 @@ def _hidden(deidentifier: Deidentifier) -> frozenset[str]:
 
 
 def _identify(files: Sequence[LandedFile], feed: str) -> None:
-    """Give each resource its id in the table; of several with one key that differ, only to known versions."""
-    said: dict[str, dict[str, set[str | None]]] = {}
+    """Give each resource its id in the table; of several with one key that differ, only if marks do, too."""
+    said: dict[str, dict[str, set[tuple[str, str]]]] = {}
     for file in files:
         for item in file.resources:
-            said.setdefault(item.key, {}).setdefault(item.said, set()).add(item.version)
+            said.setdefault(item.key, {}).setdefault(item.said, set()).add(item.mark)
     for file in files:
         for item in file.resources:
             texts = said[item.key]
-            versions = {version for found in texts.values() for version in found}
+            marks = [mark for found in texts.values() for mark in found]
             if len(texts) == 1:
                 item.id = uuid_of(LANDED.name, feed, item.key)
-            elif None not in versions and len(versions) == len(texts):
-                item.id = uuid_of(LANDED.name, feed, item.key, item.version or "")
+            elif ("", "") not in marks and len(set(marks)) == len(marks) == len(texts):
+                item.id = uuid_of(LANDED.name, feed, item.key, *item.mark)
 
 
 def _rows(

@@ -28,19 +28,15 @@ def read_fhir(content: Iterable[bytes], read: FhirRead, *, lines: bool) -> Cells
 
     Columns are called by `fhir_json.cells`; the column `fullUrl` is the Bundle entry's. `_row` is the line of
     NDJSON, or the number of the Bundle's entry. An element with a structural fault is no cell but a problem
-    (`fhir_element`, `fhir_type`, `fhir_empty`) without its value. Lines and entries of the type that cannot
-    be taken are problems of scope `row`; the landing tells of the others. Raises SourceError as
-    `fhir_entries` does, and `too_many_columns`.
+    (`fhir_element`, `fhir_type`, `fhir_empty`) without its value. Of lines and entries that cannot be taken
+    the landing tells, which sees all of them. There are no columns where no resource is of the type.
+    Raises SourceError as `fhir_entries` does, and `too_many_columns`.
     """
     made = _Columns()
-    problems: list[Problem] = []
     for found in fhir_entries(content, read, lines=lines):
-        if isinstance(found, Refusal):
-            if found.type == read.resource:
-                problems.append(refused(found))
-        elif found.type == read.resource:
+        if isinstance(found, Entry) and found.type == read.resource:
             made.add(found)
-    return made.cells(problems)
+    return made.cells()
 
 
 def refused(found: Refusal) -> Problem:
@@ -98,7 +94,7 @@ class _Columns:
                 rule="too_many_columns",
             )
 
-    def cells(self, problems: list[Problem]) -> Cells:
+    def cells(self) -> Cells:
         """Return what was added as the reader's cells."""
         names = list(self.columns)
         frame = pl.DataFrame(self._series(), schema=dict.fromkeys(names, pl.String()), height=len(self.rows))
@@ -108,7 +104,7 @@ class _Columns:
             frame=frame,
             rows=np.array(self.rows, dtype=np.int64),
             header_row=None,
-            problems=tuple(problems),
+            may_be_empty=True,
             findings=tuple(
                 CellFinding(row=row, index=index[path], rule=fault.rule, expected=fault.expected, value=None)
                 for row, path, fault in self.faults

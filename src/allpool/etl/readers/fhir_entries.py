@@ -83,7 +83,7 @@ def fhir_entries(content: Iterable[bytes], read: FhirRead, *, lines: bool) -> It
     if isinstance(found, Broken):
         place = Place(row=found.line) if found.line else None
         raise SourceError(f"expected {found.expected}", rule=found.rule, place=place)
-    if not isinstance(found.get("resourceType"), str):
+    if not isinstance(found.get("resourceType"), str) or isinstance(found["resourceType"], Number):
         raise SourceError(f"expected {NOT_FHIR}", rule="not_fhir")
     yield from _of_document(found, read, escapes=b"\\u" in document)
 
@@ -148,7 +148,11 @@ def _of_document(found: Mapping[str, Any], read: FhirRead, *, escapes: bool) -> 
         return
     bare = {**found, "entry": [_without_resource(entry) for entry in entries]}
     bundle = _examined(bare, 0, read, escapes=escapes)
-    yield bundle._replace(entries=len(entries)) if isinstance(bundle, Entry) else bundle
+    if isinstance(bundle, Entry):
+        hollow = {f"entry[{place}]" for place, entry in enumerate(entries) if _says_only_resource(entry)}
+        faults = [fault for fault in bundle.faults if fault.path not in hollow]
+        bundle = bundle._replace(entries=len(entries), faults=faults)
+    yield bundle
     for row, entry in enumerate(entries, start=1):
         if isinstance(entry, Twice):
             yield Refusal(row, None, "not_json", TWICE)
@@ -162,6 +166,10 @@ def _of_document(found: Mapping[str, Any], read: FhirRead, *, escapes: bool) -> 
             yield _examined(resource, row, read, escapes=escapes, full_url=full_url)
         else:
             yield Refusal(row, None, "not_fhir", NOT_FHIR)
+
+
+def _says_only_resource(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.keys() == {"resource"}
 
 
 def _without_resource(entry: Any) -> Any:

@@ -50,6 +50,8 @@ class Cells:
     """None where names and records do not stand in one sheet of rows."""
     problems: tuple[Problem, ...] = ()
     findings: tuple[CellFinding, ...] = ()
+    may_be_empty: bool = False
+    """Whether there may be no record, and then no column (FHIR: resources of other types are in the file)."""
     blank_rows: int = 0
     labels: tuple[str | None, ...] = ()
     """What the file calls each column in words; empty where it does not."""
@@ -84,7 +86,7 @@ def source_table(cells: Cells, facts: FileFacts, limits: ReadLimits) -> SourceTa
 
     names = _names(cells, full, indices, used={finding.index for finding in findings})
     problems = [*cells.problems, *(_cell_problem(finding, names) for finding in findings)]
-    if full.is_empty() and not problems:
+    if full.is_empty() and not problems and not cells.may_be_empty:
         problems.append(
             problem(
                 "header_only",
@@ -142,6 +144,8 @@ def _passed_over(cells: Cells, names: dict[str, str]) -> pl.DataFrame:
 def _without_long_cells(
     frame: pl.DataFrame, indices: list[str], limits: ReadLimits
 ) -> tuple[pl.DataFrame, list[CellFinding]]:
+    if not indices:
+        return frame, []
     limit = limits.cell_characters
     longest = frame.select(pl.col(indices).str.len_bytes().max()).row(0)
     findings: list[CellFinding] = []
