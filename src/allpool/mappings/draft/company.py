@@ -61,6 +61,8 @@ class Company:
 
     def factor(self, target: Target) -> float:
         """Return what the table leaves of the fit of `target`."""
+        if target.domain in ("adverse_event",) and self.domain is None:
+            return SIDE
         if self.domain is None or target.domain in PLAIN_DOMAINS or target.domain == self.domain:
             return 1.0
         return SIDE
@@ -163,7 +165,7 @@ def _resolved(
         owner = _owner(place, field, found, measured, words)
         if owner is not None:
             return _given(item, owner, field, 1.0, words)
-    return _next_best(item, readings[place], words)
+    return _next_best(item, readings[place])
 
 
 def _unit_of(
@@ -233,7 +235,7 @@ def _given(item: Suggestion, record: str, field: str, share: float, words: Vocab
     )
 
 
-def _next_best(item: Suggestion, reading: Reading, words: Vocabulary) -> Suggestion:
+def _next_best(item: Suggestion, reading: Reading) -> Suggestion:
     """Return the best reading as an element, where nothing in the table takes the field itself."""
     others = [other for other in reading.candidates if not other.target.id.startswith("@")]
     if not others:

@@ -12,8 +12,6 @@ from allpool.mappings.profile import ColumnProfile
 
 DOUBTED = 0.7
 """Most that a doubted proposal is sure: below 0.8, so that a person decides."""
-LESS = 0.8
-"""What is left of the fit of an element whose name stands for something else as often."""
 
 
 def structural(name: str) -> str | None:

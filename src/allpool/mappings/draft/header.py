@@ -39,8 +39,8 @@ ANSWERS = re.compile(
 BEFORE = frozenset(
     {
         "baseline", "bl", "pretreatment", "pre treatment", "pre blina", "pre blinatumomab",
-        "before treatment", "基线", "治疗前", "用药前", "贝林妥欧前", "pred lecbou", "pred zahajenim", "vstupni", "vor therapie",
-        "vor blinatumomab",
+        "before treatment", "pred lecbou", "pred zahajenim", "vstupni", "vor therapie", "vor blinatumomab",
+        "基线", "治疗前", "用药前", "贝林妥欧前",
     }
 )  # fmt: skip
 AT_DIAGNOSIS = frozenset(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 
 from allpool.mappings.dictionary import Language
 from allpool.mappings.draft.lexicon import HAN, WORD, load_lexicon, plain, split
-
-OTHERS: tuple[Language, ...] = ("cs", "de")
 
 
 def language_of(names: Iterable[str]) -> Language:
@@ -33,13 +32,24 @@ def _told(name: str) -> Language | None:
 
 def _only(word: str) -> Language | None:
     """Return the language that alone has a word."""
-    having: set[Language] = set()
+    having = [
+        language for language, (words, stems) in _spoken().items() if word in words or word.startswith(stems)
+    ]
+    return having[0] if len(having) == 1 else None
+
+
+@cache
+def _spoken() -> Mapping[Language, tuple[frozenset[str], tuple[str, ...]]]:
+    """Return the words and stems of the languages that share a script."""
+    found: dict[Language, list[str]] = {"en": [], "cs": [], "de": []}
     for notion in load_lexicon().file.notions.values():
-        for language, words in (("en", notion.en), ("cs", notion.cs), ("de", notion.de)):
-            if any(_is(word, plain(known)) for known in words):
-                having.add(language)  # type: ignore[arg-type]  # one of the three
-    return having.pop() if len(having) == 1 else None
-
-
-def _is(word: str, known: str) -> bool:
-    return word.startswith(known[:-1]) if known.endswith("*") else word == known
+        found["en"] += map(plain, notion.en)
+        found["cs"] += map(plain, notion.cs)
+        found["de"] += map(plain, notion.de)
+    return {
+        language: (
+            frozenset(word for word in words if not word.endswith("*")),
+            tuple(word[:-1] for word in words if word.endswith("*")),
+        )
+        for language, words in found.items()
+    }

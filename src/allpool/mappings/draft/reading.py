@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from allpool.mappings.draft.company import Company
-from allpool.mappings.draft.doubts import LESS, is_doubtful
 from allpool.mappings.draft.events import event_term
 from allpool.mappings.draft.evidence import FACTOR, Evidence, numeric_share, weigh, yes_no
 from allpool.mappings.draft.header import Header
@@ -19,8 +18,10 @@ BORNE_OUT = 0.12
 """How much of what the name lacks its cells make up for."""
 CHECKBOX = 0.75
 """What is left of the fit of one box of several, whose answer the name does not say."""
+UNKNOWN_WORDS = 0.75
+"""What is left where the name is the element's own and its words are none of the code table: below 0.8."""
 FULLER = 1e-4
-"""For each character: of two columns that are otherwise alike, the longer text says more (USUBJID, SUBJID)."""
+"""For each character: of two columns otherwise alike, the longer text says more (USUBJID, SUBJID)."""
 LEAST = 0.3
 """Fit below which a column is taken for none of the elements."""
 
@@ -97,13 +98,12 @@ def _candidate(
     drug: str | None,
 ) -> Candidate:
     evidence = weigh(target, header, column, targets.words.terminology)
-    score = match.score * FACTOR[evidence.verdict]
+    is_exact_code = match.score > 1 and target.type == "code" and evidence.verdict == "speaks against"
+    score = match.score * (UNKNOWN_WORDS if is_exact_code else FACTOR[evidence.verdict])
     if evidence.verdict == "bears out" and match.score < 1:
         score += (1 - match.score) * BORNE_OUT
     if company:
         score *= company.factor(target)
-    if is_doubtful(target, header):
-        score *= LESS
     is_drug_itself = (
         drug is not None and target.id == drug and len(header.tokens) > 1 and target.type == "code"
     )
@@ -127,7 +127,7 @@ def _drug(header: Header, targets: Targets) -> str | None:
 def _variants(
     header: Header, shorter: Header | None, targets: Targets
 ) -> list[tuple[Header, tuple[str, ...], float]]:
-    """Return other readings of a name, the notions that what is left out lends, and their share of the fit."""
+    """Return other readings of a name, the notions that what is left out lends, and its share of the fit."""
     found: list[tuple[Header, tuple[str, ...], float]] = []
     if shorter is not None and shorter.tokens:
         lent = {notion for token in header.tokens for notion in token} - {

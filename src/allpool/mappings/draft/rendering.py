@@ -21,9 +21,9 @@ PROPOSED = 0.3
 ANY = ".+"
 SCOPES = {"study_id": "study", "site": "centre"}
 HEAD = f"""\
-# Draft of a mapping. Behind each line: how sure it is (0 to 1) and why. What is sure (from {CONFIDENT}) is written
-# out; what is not, is a comment: decide it, fill in each "{OPEN}", and take the # away. Columns that hold nothing
-# for the consortium are named under `ignore` with the reason. Check every line, then:
+# Draft of a mapping. Behind each line: how sure it is (0 to 1) and why. What is sure (from {CONFIDENT}) is
+# written out; what is not, is a comment: decide it, fill in each "{OPEN}", and take the # away. Columns that
+# hold nothing for the consortium are named under `ignore` with the reason. Check every line, then:
 # allpool check FILE --mapping THIS.yaml
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -43,7 +44,10 @@ class Name:
     target: str
     text: str
     tokens: tuple[Token, ...]
+    weights: tuple[float, ...]
+    """Of each word."""
     weight: float
+    """Of all."""
     units: tuple[str, ...]
 
 
@@ -79,7 +83,8 @@ class Targets:
                 continue  # `relapse1_date` is one spelling, not a name for every date of relapse
             number = len(self._names)
             tokens = (*header.tokens, *_moment(header))
-            self._names.append(Name(target.id, text, tokens, self._weigh(tokens), header.units))
+            weights = tuple(map(self._heaviest, tokens))
+            self._names.append(Name(target.id, text, tokens, weights, sum(weights), header.units))
             for place, token in enumerate(tokens):
                 for notion in token:
                     self._holds.setdefault(notion, []).append((number, place))
@@ -91,10 +96,10 @@ class Targets:
         """
         said = [token for token in header.tokens if token]
         lent = [frozenset({notion}) for notion in implied if not any(notion in token for token in said)]
-        full = self._weigh(said)
+        full = sum(map(self._heaviest, said))
         covered: dict[int, float] = {}
         own: dict[int, float] = {}
-        taken: dict[int, set[int]] = {}
+        taken: defaultdict[int, set[int]] = defaultdict(set)
         for token in said:
             self._cover(token, 1.0, covered, taken, own)
         for token in lent:
@@ -125,25 +130,28 @@ class Targets:
         token: Token,
         share: float,
         covered: dict[int, float],
-        taken: dict[int, set[int]],
+        taken: defaultdict[int, set[int]],
         own: dict[int, float] | None,
     ) -> None:
         """Add what one word of the header covers of each name; a word of a name is covered once."""
-        weight = self._weigh([token]) * share
+        weight = self._heaviest(token) * share
         best: dict[int, int] = {}
         for notion in token:
             for number, place in self._holds.get(notion, ()):
-                if place not in taken.get(number, ()):
-                    best.setdefault(number, place)
+                if (
+                    number not in best
+                    and (own is not None or number in covered)
+                    and place not in taken[number]
+                ):
+                    best[number] = place
         for number, place in best.items():
-            taken.setdefault(number, set()).add(place)
-            at_name = self._weigh([self._names[number].tokens[place]]) * share
-            covered[number] = covered.get(number, 0.0) + at_name
+            taken[number].add(place)
+            covered[number] = covered.get(number, 0.0) + self._names[number].weights[place] * share
             if own is not None:
                 own[number] = own.get(number, 0.0) + weight
 
-    def _weigh(self, tokens: Sequence[Token]) -> float:
-        return sum(max((self._weight(notion) for notion in token), default=0.0) for token in tokens)
+    def _heaviest(self, token: Token) -> float:
+        return max(map(self._weight, token), default=0.0)
 
     def _weight(self, notion: str) -> float:
         known = self._weights.get(notion)
