@@ -188,6 +188,6 @@ SHAPES: Final[dict[IdentifierKind, str]] = {
 HARMLESS: Final = (
     r"(?i)^(?:yes|no|y|n|ano|ne|ja|nein|true|false|unknown|unk|n/?a|none|signed|given|done|是|否|有|无|未知|不详|已签|未签"
     r"|neznámo|nezjištěno|unbekannt|[0-9]{1,2}|[x*.#-]+|\[?(?:redacted|removed|deleted|hidden|masked|anonymi[sz]ed|"
-    r"pseudonymi[sz]ed|confidential)\]?|已删除|保密|脱敏)$"
+    r"pseudonymi[sz]ed|confidential)\]?|已?删除|已?保密|已?脱敏|已?隐去|已?匿名)$"
 )
 """Cells that tell of nobody, whatever their column is called."""
