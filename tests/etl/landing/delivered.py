@@ -67,7 +67,7 @@ def leaves(value: Any) -> int:
 
 
 def difference(said: Any, kept: Any, path: str = "") -> str | None:
-    """Return where `kept` says what `said` does not: all but what is left out and pseudonyms; None if nowhere."""
+    """Return where `kept` says something else than `said` less what it leaves out; pseudonyms may differ."""
     if isinstance(kept, dict):
         if not isinstance(said, dict) or kept.keys() - said.keys():
             return path

@@ -1,4 +1,4 @@
-"""De-identification at landing: what identifies a person goes or becomes a pseudonym, all else stays as it is."""
+"""De-identification at landing: what identifies a person goes or becomes a pseudonym, all else stays."""
 
 from __future__ import annotations
 

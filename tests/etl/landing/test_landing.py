@@ -1,4 +1,4 @@
-"""Landing: each resource once, whole, with its patient, its Bundle and its place; what cannot land says why."""
+"""Landing: each resource once, whole, with its patient, its Bundle and its place; what cannot says why."""
 
 from __future__ import annotations
 

@@ -118,21 +118,26 @@ class Deidentifier:
             elif kind == "pseudonym":
                 self._replace(left, name, item, place, action, id_of=id_of, contained=contained)
             elif member.is_list:
-                places = labels(name, item)
-                parts = [
-                    self._within(part, action, f"{place}{label}", name)
-                    for part, label in zip(item, places, strict=True)
-                ]
-                # null keeps the places of `given` and `_given` together, {} those of a Bundle's entries, which
-                # may have lost their resource to a row of its own; another object that is empty goes
-                if member.type == "BundleEntry":
-                    parts = [part or {} for part in parts]
-                kept = [part for part in parts if part is not None or name.startswith("_")]
+                kept = self._items(item, action, place, name)
                 if any(part is not None for part in kept):
                     left[name] = kept
             elif (part := self._within(item, action, place, name)) is not None:
                 left[name] = part
         return left
+
+    def _items(self, values: Sequence[Any], action: Action, path: str, name: str) -> list[Any]:
+        """Return what is left of the items of a list.
+
+        An object that is empty then goes. Two lists keep their places: `_given`, by null, those of `given`;
+        a Bundle's `entry`, by {}, those of resources that are rows of their own.
+        """
+        parts = [
+            self._within(part, action, f"{path}{label}", name)
+            for part, label in zip(values, labels(name, values), strict=True)
+        ]
+        if action.member.type == "BundleEntry":
+            return [part or {} for part in parts]
+        return [part for part in parts if part is not None or name.startswith("_")]
 
     def _against(self, values: Sequence[Any], action: Action) -> str | None:
         """Return the rule by which values go that stand where such values stay, None where they stay."""

@@ -190,7 +190,7 @@ def _landed(entry: Entry, left: Mapping[str, Any], *, path: str, url: str | None
         type=entry.type,
         key="|".join((entry.type, source_id or url or f"{path}|{entry.row}")),
         text=canonical(left),
-        cells=len(cells("", left)),
+        cells=len(cells("", left).keys() - row_cells(entry)[1].keys()),
         source_id=source_id,
         mark=(literal[1] if literal else "", str(version or "")),
         about=(source_id or known_as(url)) if entry.type == "Patient" else reference_of(left),

@@ -52,7 +52,8 @@ def land(folder: Path, mapping: CompiledMapping, scene: Scene) -> Landing:
 
     A resource that several places send alike is one row. Several with one id that differ land where
     meta.versionId, or the base of their addresses, tells them apart; else none does, and each waits
-    (`resource_conflict`). A file that cannot be read is a failure. Raises ConfigError where neither the feed nor the mapping says the centre.
+    (`resource_conflict`). A file that cannot be read is a failure. Raises ConfigError where neither the feed
+    nor the mapping says the centre.
     """
     if not mapping.landings:
         return Landing()
