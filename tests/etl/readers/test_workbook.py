@@ -273,6 +273,21 @@ def test_a_stray_cell_at_the_far_corner_is_refused_before_memory_is_asked_for(fa
         assert (found.rule, found.sheet) == ("sheet_too_large", "数据")
 
 
+def test_a_stray_cell_far_below_a_small_table_is_refused(failure: Fail, table: Read) -> None:
+    cell = '<c r="{}" t="inlineStr"><is><t>x</t></is></c>'
+    header = "".join(cell.format(f"{letter}1").replace(">x<", f">{letter}<") for letter in "ABCDEFGHIJ")
+    near, far = (
+        sheet_as(f'<row r="1">{header}</row><row r="{row}">{cell.format(f"A{row}")}</row>')
+        for row in (90_000, 1_048_576)
+    )
+    assert failure(far, **EXCEL).rule == "sheet_too_large"
+    assert table(near, **EXCEL).frame[ROW].to_list() == [90_000]
+
+
+def test_rows_that_pack_into_almost_nothing_are_refused(failure: Fail) -> None:
+    assert failure(sheet_as("<row><c><v>1</v></c></row>" * 800_000), **EXCEL).rule == "unreadable_workbook"
+
+
 def test_limits_are_the_callers(failure: Fail) -> None:
     content = workbook([["a"], [1]])
     assert failure(content, limits=ReadLimits(workbook_bytes=100), **EXCEL).rule == "unreadable_workbook"

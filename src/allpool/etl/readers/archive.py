@@ -16,7 +16,7 @@ from allpool.etl.readers.xml import parse
 
 # [MS-CFB] 2.2: the signature of a compound file, in which both old .xls and encrypted .xlsx come.
 COMPOUND_FILE = bytes.fromhex("D0CF11E0A1B11AE1")
-RATIO_FROM_BYTES = 64 * 2**20
+RATIO_FROM_BYTES = 16 * 2**20
 STEP = 2**20
 # Local file header: .ZIP File Format Specification 6.3.10, section 4.3.7.
 LOCAL_HEADER = 30

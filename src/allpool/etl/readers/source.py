@@ -42,10 +42,13 @@ class ReadLimits:
     # Excel specifications and limits: total number of characters that a cell can contain.
     workbook_bytes: int = 2 * 2**30
     """Of a workbook's parts together, uncompressed."""
-    workbook_ratio: int = 400
-    """Uncompressed over compressed size, asked of workbooks that grow beyond 64 MiB."""
+    workbook_ratio: int = 200
+    """Uncompressed over compressed size, asked of workbooks that grow beyond 16 MiB; of tables it is below 50."""
     sheet_cells: int = 32_000_000
     """Rows times columns of the rectangle in use."""
+    stray_cells: int = 3_000_000
+    stray_ratio: int = 50
+    """A rectangle beyond `stray_cells`, and of so many times the cells that are there, has stray cells."""
     columns: int = 20_000
     """Of one table."""
     packed_ratio: int = 40

@@ -16,6 +16,8 @@ ERROR_TYPE = (b'"e"', b"'e'")
 FAR_COLUMN = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{2,3})\d""")
 FAR_ROW = re.compile(rb"""\br\s*=\s*["'][A-Za-z]{0,3}(\d{6,})""")
 ROW_TAG = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
+CELL_TAG = re.compile(rb"<(?:[\w.-]+:)?c[\s/>]")
+PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d+)""")
 NEAR_COLUMNS, NEAR_ROWS = 26, 99_999
 REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 LONGEST_TAG = 16 * 2**20
@@ -31,17 +33,29 @@ class Survey:
     rows: int
     columns: int
     is_special: bool
+    cells: int
+    """Cells that the sheet has, empty ones too."""
 
 
 def survey(chunks: Iterator[bytes]) -> Survey:
     """Return the bounds of a sheet's XML; they may be too wide, never too narrow."""
-    rows, columns, tags, is_special = NEAR_ROWS, NEAR_COLUMNS, 0, False
+    rows, columns, tags, cells, is_special = NEAR_ROWS, NEAR_COLUMNS, 0, 0, False
     for piece in _whole_tags(chunks):
         is_special = is_special or _may_be_special(piece)
         columns = max([columns, *(column_number(name.decode()) for name in set(FAR_COLUMN.findall(piece)))])
         rows = max([rows, *(int(digits) for digits in set(FAR_ROW.findall(piece)))])
         tags += len(ROW_TAG.findall(piece))
-    return Survey(rows=max(rows, tags), columns=columns, is_special=is_special)
+        cells += len(CELL_TAG.findall(piece))
+    return Survey(rows=max(rows, tags), columns=columns, is_special=is_special, cells=cells)
+
+
+def reach(chunks: Iterator[bytes]) -> Position:
+    """Return the last row and the last column in which a cell of a sheet's XML says that it stands."""
+    row = column = 0
+    for piece in _whole_tags(chunks):
+        for letters, digits in set(PLACE.findall(piece)):
+            row, column = max(row, int(digits[:9])), max(column, column_number(letters.decode()))
+    return row, column
 
 
 def _may_be_special(piece: bytes) -> bool:

@@ -17,7 +17,7 @@ from allpool.errors import Place, SourceError
 from allpool.etl.readers.archive import Archive, open_archive, sheet_parts, unreadable
 from allpool.etl.readers.header import header_names
 from allpool.etl.readers.source import ReadLimits
-from allpool.etl.readers.special_cells import special_cells, survey
+from allpool.etl.readers.special_cells import Survey, reach, special_cells, survey
 from allpool.etl.readers.table import CellFinding, Cells
 from allpool.etl.readers.texts import duration_text, number_text, one_line_ends
 from allpool.mappings.read import WorkbookRead
@@ -39,13 +39,7 @@ def read_workbook(content: bytes, read: WorkbookRead, limits: ReadLimits) -> tup
     parts = sheet_parts(archive)
     name = _chosen(list(parts), read)
     seen = survey(archive.stream(parts[name]))
-    if seen.rows * seen.columns > limits.sheet_cells:
-        raise SourceError(
-            f"the sheet reaches over {seen.rows:,} rows and {seen.columns:,} columns; expected at most "
-            f"{limits.sheet_cells:,} cells: delete stray cells far from the table, or split it",
-            rule="sheet_too_large",
-            place=Place(sheet=name),
-        )
+    _refuse_too_large(seen, archive, parts[name], sheet=name, limits=limits)
     try:
         with _calamine(content) as workbook:
             cells = _cells(workbook.get_sheet_by_name(name), read)
@@ -54,6 +48,22 @@ def read_workbook(content: bytes, read: WorkbookRead, limits: ReadLimits) -> tup
     if seen.is_special:
         cells = _with_findings(cells, archive, parts[name], sheet=name, header_row=read.header_row)
     return name, cells
+
+
+def _refuse_too_large(seen: Survey, archive: Archive, part: str, *, sheet: str, limits: ReadLimits) -> None:
+    """Raise SourceError `sheet_too_large` for a sheet whose cells are many, or few and far from each other."""
+    rows, columns = seen.rows, seen.columns
+    sparse = max(limits.stray_cells, limits.stray_ratio * seen.cells)
+    if rows * columns > sparse:
+        last_row, last_column = reach(archive.stream(part))
+        rows, columns = min(rows, last_row), min(columns, last_column)
+    if rows * columns > min(sparse, limits.sheet_cells):
+        raise SourceError(
+            f"the sheet reaches over {rows:,} rows and {columns:,} columns; expected at most "
+            f"{limits.sheet_cells:,} cells: delete stray cells far from the table, or split it",
+            rule="sheet_too_large",
+            place=Place(sheet=sheet),
+        )
 
 
 def _chosen(names: list[str], read: WorkbookRead) -> str:
