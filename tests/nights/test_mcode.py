@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import pytest
 from allpool.etl.fhir.bundle import export_bundles
 from allpool.etl.fhir.validation import bundle_problems
 from allpool.etl.precheck import precheck
+from allpool.etl.readers import SourceTable, read_source
+from allpool.mappings.read import DelimitedRead
 from examples.mcode.comparison import Comparison, load_reasons, unused
 from examples.mcode.deliveries import TEMPLATES, write_deliveries
 from examples.mcode.outcome import MAPPING, STUDIES, accounts, compare, kept
@@ -132,6 +135,26 @@ def test_every_column_of_the_templates_is_read_or_ignored_by_name(framework: Pat
     assert len(found.accounts) == len(TEMPLATES) + 1  # and the list of patients
     assert all(account.balanced for account in found.accounts.values())
     assert not {"unmapped_column", "missing_column", "missing_file"} & set(found.found["rule"])
+
+
+@pytest.mark.parametrize(
+    ("file", "rows", "blank"),
+    [
+        ("example-csv.csv", [2, 3, 4], 0),
+        ("example-csv-bom.csv", [2, 3, 4], 0),
+        ("example-csv-empty-line.csv", [2, 4], 0),
+        ("example-csv-empty-values.csv", [2, 6], 3),  # blanks and tabs alone; a number alone is a row
+    ],
+)
+def test_the_frameworks_odd_files_read_as_it_reads_them(
+    framework: Path, file: str, rows: list[int], blank: int
+) -> None:
+    folder = framework / "test" / "modules" / "fixtures"
+    (found,) = read_source(folder, file, DelimitedRead(format="csv"))
+    assert isinstance(found, SourceTable)
+    assert (found.frame["_row"].to_list(), found.blank_rows) == (rows, blank)
+    (first,) = json.loads((folder / "csv-response.json").read_text(encoding="utf-8"))
+    assert {name.lower(): text for name, text in found.frame.drop("_row").row(0, named=True).items()} == first
 
 
 def test_the_page_is_fresh(mcode: McodeNight) -> None:
