@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from defusedxml import ElementTree
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from allpool.etl.readers import ReadLimits, SourceFailure, SourceTable, read_source
@@ -198,6 +200,28 @@ def test_xml_that_is_no_whole_odm(failure: Fail, content: bytes, says: str) -> N
     assert found.rule in ("unreadable_odm", "not_a_snapshot")
     assert says in found.message
     assert "5.10" not in found.message
+
+
+@given(
+    edits=st.lists(
+        st.tuples(st.integers(0, 3_000), st.integers(0, 60), st.sampled_from("<>&\"'/ 9é")), max_size=4
+    )
+)
+def test_an_edited_file_is_a_table_or_a_failure(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[int, int, str]]
+) -> None:
+    content = odm().decode()
+    for at, length, other in edits:
+        at %= len(content)
+        content = content[:at] + other + content[at + length :]
+    folder = tmp_path_factory.getbasetemp()
+    for words in ({"form": "F.LAB"}, {"item_group": "G.MRD"}):
+        read_bytes(folder, content.encode(), name="edited.xml", format="odm", **words)
+
+
+def test_codes_that_stand_in_no_code_list_are_nobodys(table: Read) -> None:
+    stray = HEAD.replace('<CodeList OID="C.SEX" Name="Sex" DataType="text">', "").replace("</CodeList>", "")
+    assert table(odm(head=stray), format="odm", form="F.DM").frame["I.SEX"].to_list() == ["F"]
 
 
 @pytest.mark.parametrize("words", [{"form": "F.AE"}, {"item_group": "F.LAB"}])

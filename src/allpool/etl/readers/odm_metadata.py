@@ -126,7 +126,7 @@ class MetadataScan:
                 if name == "MissingDataCodes":
                     self.metadata.missing_codes = heard
                 elif self._in_decode:
-                    self.metadata.code_lists[self._code_list][self._code] = heard
+                    self.metadata.code_lists.setdefault(self._code_list, {})[self._code] = heard
                 elif self._in_question and self._item is not None:
                     self._item.question = self._item.question or heard
             case "Question":
