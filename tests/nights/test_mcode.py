@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +16,9 @@ from allpool.etl.fhir.validation import bundle_problems
 from allpool.etl.precheck import precheck
 from allpool.etl.readers import SourceTable, read_source
 from allpool.mappings.read import DelimitedRead
-from examples.mcode.comparison import Comparison, load_reasons, unused
-from examples.mcode.deliveries import TEMPLATES, write_deliveries
+from examples.mcode.comparison import Compared, Comparison, load_reasons, unused
+from examples.mcode.deliveries import TEMPLATES, for_leukaemia, load_pairs, write_deliveries
+from examples.mcode.elements import elements
 from examples.mcode.outcome import MAPPING, STUDIES, accounts, compare, kept
 from examples.mcode.page import page
 from tests.nights.conftest import ROOT, run
@@ -62,6 +63,47 @@ def test_every_element_is_equal_or_its_difference_has_a_reason_that_holds(mcode:
         assert len(comparison.resources) == len(TEMPLATES)
         assert comparison.additions
     assert unused(mcode.comparisons) == []
+
+
+def test_a_difference_without_a_reason_and_a_false_reason_are_found(
+    mcode: McodeNight, framework: Path
+) -> None:
+    ours = kept("leukaemia", store=mcode.store, bundles=mcode.bundles)
+    pairs = [
+        pair for pair in for_leukaemia(load_pairs(framework)) if pair.template in ("patient", "condition")
+    ]
+
+    def compared(kind: str, member: str, value: str) -> Sequence[Compared]:
+        changed = [
+            {**found, member: value} if found["resourceType"] == kind else found for found in ours.resources
+        ]
+        return Comparison("leukaemia", pairs, replace(ours, resources=changed), load_reasons()).elements
+
+    assert len(compared("Patient", "gender", "male")) == 25 + 17  # as it is
+    with pytest.raises(ValueError, match=r"no reason why Patient.gender is not ours"):
+        compared("Patient", "gender", "female")
+    with pytest.raises(ValueError, match=r"ours does not say '2020-07-12' at Condition.onsetDateTime"):
+        compared("Condition", "onsetDateTime", "2020-07-13")
+
+
+def test_repetitions_are_told_by_what_they_carry_and_not_by_their_place() -> None:
+    one = {"coding": [{"system": "http://a/x", "code": "1"}, {"system": "http://a/y", "code": "2"}]}
+    other = {"coding": list(reversed(one["coding"]))}
+    swapped = {"coding": [{"system": "http://a/x", "code": "2"}, {"system": "http://a/y", "code": "1"}]}
+    first, second, third = (
+        elements({"resourceType": "Condition", "id": name, "code": code, "subject": {"reference": subject}})
+        for name, code, subject in (
+            ("1", one, "Patient/a"),
+            ("2", other, "Patient/b"),
+            ("3", swapped, "Group/a"),
+        )
+    )
+    assert first == second
+    assert set(first - third) == {
+        ("Condition.code.coding(x).code", "1"),
+        ("Condition.code.coding(y).code", "2"),
+        ("Condition.subject", "Patient"),
+    }
 
 
 def test_what_a_leukaemia_centre_sends_is_equal_where_it_matters(mcode: McodeNight) -> None:
