@@ -91,6 +91,16 @@ def test_column_that_the_mapping_does_not_know_is_told_without_its_values(tmp_pa
     assert not [cell for cell in cells if cell in str(found.found.to_dicts())]
 
 
+def test_a_file_that_lost_its_header_is_refused_without_the_values_of_its_first_row(tmp_path: Path):
+    check(tmp_path, {})
+    file = tmp_path / "delivery" / "patients.csv"
+    file.write_text("0001,M,at home\n0002,F,on the ward\n", encoding="utf-8")
+    found = precheck([file.parent], tmp_path / "m.yaml")
+    assert [(item["rule"], item["column"]) for item in found.findings] == [("no_header", None)]
+    assert "at home" not in str(found.findings)
+    assert "none of the 3 columns" in found.findings[0]["expected"]
+
+
 @pytest.mark.parametrize("name", ["身份证号", "Rodné číslo", "病案号"])
 def test_identifier_as_patient_key_is_pseudonymised_and_better_not_sent(tmp_path: Path, name: str):
     kind, cells = COLUMNS[name]

@@ -13,6 +13,7 @@ import openpyxl
 
 from allpool.mappings.read import (
     DelimitedRead,
+    FhirRead,
     JsonLinesRead,
     OdmRead,
     ParquetRead,
@@ -21,7 +22,7 @@ from allpool.mappings.read import (
     SasRead,
     WorkbookRead,
 )
-from tests.fuzz.counting_nested import json_line_cells, json_record_cells, odm_cells
+from tests.fuzz.counting_nested import fhir_leaves, json_line_cells, json_record_cells, odm_cells
 from tests.fuzz.counting_packed import parquet_cells, transport_cells
 
 LARGEST = 2_000_000
@@ -43,6 +44,8 @@ def counted_cells(content: bytes, read: Read, name: str) -> int | None:
             return workbook_cells(content, read)
         case JsonLinesRead():
             return json_line_cells(content)
+        case FhirRead():
+            return fhir_leaves(content)
         case OdmRead():
             return odm_cells(content, str(read.form))
         case ParquetRead():

@@ -97,6 +97,22 @@ def json_record_cells(content: bytes) -> int | None:
     return len(names) * len(records)
 
 
+def fhir_leaves(content: bytes) -> int | None:
+    """Return how many values stand in a FHIR file, one document or one to a line."""
+    text = _text(content)
+    if text is None:
+        return None
+    try:
+        try:
+            documents = [json.loads(text, object_pairs_hook=_once, parse_constant=_refused)]
+        except json.JSONDecodeError:
+            lines = [line for line in text.split("\n") if line.strip()]
+            documents = [json.loads(line, object_pairs_hook=_once, parse_constant=_refused) for line in lines]
+        return sum(1 for document in documents for _ in _leaves("", document, 0))
+    except (ValueError, RecursionError):
+        return None
+
+
 def odm_cells(content: bytes, form: str) -> int | None:
     """Return columns times filled-in forms of an ODM file; None where ElementTree cannot parse it."""
     try:

@@ -10,10 +10,12 @@ import polars as pl
 
 from allpool.etl.operations import QualityResultEntry
 from allpool.etl.readers.source import PROBLEM_SCHEMA, ROW, FileFacts, SourceFailure, SourceTable
+from allpool.etl.transform.source import ignore_reason
 from allpool.mappings.identifiers import SHORTEST, identifying, suspicion
 from allpool.mappings.identifying_words import header_words
 from allpool.mappings.plan import CompiledMapping, SourcePlan
 from allpool.mappings.profile import Suspicion
+from allpool.mappings.read import FhirRead
 
 RULE: Final = "direct_identifier"
 KEY_RULE: Final = "identifying_patient_key"
@@ -29,9 +31,10 @@ def guarded(table: SourceTable, plan: SourcePlan, mapping: CompiledMapping) -> S
     Looked at are the columns that the mapping reads: a column that looks like identifiers goes as a whole,
     else single cells that hold one. The patient key is left, if nothing else reads it. Of cells that the
     reader set aside, values stay only where the mapping reads the column and none is in them. A table whose
-    file, sheet or column names hold one is refused.
+    file, sheet or column names hold one is refused, and one in whose header the mapping knows no column:
+    where a file lost its header, the names told would be the values of its first row.
     """
-    refused = _named(table, plan)
+    refused = _named(table, plan) or _without_header(table, plan, mapping)
     if refused is not None:
         return refused
     columns = _looked_at(table, plan, mapping)
@@ -112,18 +115,36 @@ def _named(table: SourceTable, plan: SourcePlan) -> SourceFailure | None:
     return None
 
 
-def _refused(facts: FileFacts, message: str) -> SourceFailure:
+def _without_header(table: SourceTable, plan: SourcePlan, mapping: CompiledMapping) -> SourceFailure | None:
+    """Return the failure of a table of rows in which the mapping knows no column at all."""
+    if isinstance(plan.read, FhirRead) or not table.columns:
+        return None
+    known = {name for names in plan.named_columns() for name in names} | _scope_columns(mapping)
+    if any(name in known or ignore_reason(plan, name) is not None for name in table.columns):
+        return None
+    message = (
+        f"none of the {len(table.columns):,} columns is one that the mapping names; set header_row to the "
+        "row of the column names, correct separator or sheet, or export the file with its header"
+    )
+    return _refused(table.facts, message, rule="no_header")
+
+
+def _scope_columns(mapping: CompiledMapping) -> set[str]:
+    return {
+        name for scope in (mapping.study, mapping.centre) if scope and scope.column for name in scope.column
+    }
+
+
+def _refused(facts: FileFacts, message: str, *, rule: str = RULE) -> SourceFailure:
     return SourceFailure(
-        path=facts.path, sheet=facts.sheet, rule=RULE, message=message, row=None, column=None, facts=facts
+        path=facts.path, sheet=facts.sheet, rule=rule, message=message, row=None, column=None, facts=facts
     )
 
 
 def _looked_at(table: SourceTable, plan: SourcePlan, mapping: CompiledMapping) -> set[str]:
     """Return the file's columns that the mapping reads, but for a patient key that nothing else reads."""
     names = {name for choice in plan.named_columns() for name in choice}
-    names |= {
-        name for scope in (mapping.study, mapping.centre) if scope and scope.column for name in scope.column
-    }
+    names |= _scope_columns(mapping)
     return names & set(table.columns) - (set(plan.patient.column) - _also_read(plan))
 
 

@@ -43,7 +43,7 @@ class ReadLimits:
     workbook_bytes: int = 2 * 2**30
     """Of a workbook's parts together, uncompressed."""
     workbook_ratio: int = 200
-    """Uncompressed over compressed size, asked of workbooks that grow beyond 16 MiB; of tables it is below 50."""
+    """Uncompressed over compressed size, asked of workbooks beyond 16 MiB; of a table some 10 to 50."""
     sheet_cells: int = 32_000_000
     """Rows times columns of the rectangle in use."""
     stray_cells: int = 3_000_000

@@ -51,7 +51,7 @@ def read_workbook(content: bytes, read: WorkbookRead, limits: ReadLimits) -> tup
 
 
 def _refuse_too_large(seen: Survey, archive: Archive, part: str, *, sheet: str, limits: ReadLimits) -> None:
-    """Raise SourceError `sheet_too_large` for a sheet whose cells are many, or few and far from each other."""
+    """Raise SourceError `sheet_too_large` if a sheet's cells are many, or few and far from each other."""
     rows, columns = seen.rows, seen.columns
     sparse = max(limits.stray_cells, limits.stray_ratio * seen.cells)
     if rows * columns > sparse:
