@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from allpool.migrations import upgrade
 from allpool.models.engine import connect
@@ -36,17 +36,17 @@ class PostgreSQL:
 
     def __init__(self, url: Callable[..., str]) -> None:
         self._url = url
-        self._admin = connect(url(driver="psycopg"))
+        self._admin = connect(self._address())
         self._numbers = count(1)
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here outlives the tests
             self._administer(f"ALTER SYSTEM SET {setting} = off")
         self._administer("SELECT pg_reload_conf()")
 
-    def fresh(self, template: str = "template1") -> str:
+    def fresh(self, template: str = "template0") -> str:
         """Make a database like `template` and return its URL."""
         name = f"store_{next(self._numbers)}"
         self._administer(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self._url(database=name, driver="psycopg")
+        return self._address(database=name)
 
     @cached_property
     def upgraded(self) -> str:
@@ -54,11 +54,21 @@ class PostgreSQL:
         engine = connect(self.fresh())
         upgrade(engine)
         engine.dispose()
-        return str(engine.url.database)
+        name = str(engine.url.database)
+        # a template has no other users, and a busy server sees late that the last one has gone
+        self._administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        sessions = f"FROM pg_stat_activity WHERE datname = '{name}'"
+        self._administer(f"SELECT pg_terminate_backend(pid, 60000) {sessions}")  # milliseconds
+        return name
 
     def close(self) -> None:
         """Let go of the server."""
         self._admin.dispose()
+
+    def _address(self, **place: str) -> str:
+        """Return a URL that gives a busy machine time to answer."""
+        url = make_url(self._url(driver="psycopg", **place))
+        return url.update_query_dict({"connect_timeout": "120"}).render_as_string(hide_password=False)
 
     def _administer(self, statement: str) -> None:
         with self._admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

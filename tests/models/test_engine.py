@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-from sqlalchemy import Engine, insert, inspect, select, text
+from sqlalchemy import Engine, insert, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from allpool.errors import BrokenRuleError, ConfigError, ExitCode, StoreError
@@ -76,6 +77,21 @@ def test_read_only_refuses_changes(store: Engine, store_url: str) -> None:
     with pytest.raises((StoreError, DBAPIError), match=r"READONLY|read-only"), engine.begin() as connection:
         connection.execute(text("DELETE FROM patient"))
     engine.dispose()
+
+
+def test_what_a_postgresql_address_says_holds(postgresql: Any) -> None:
+    url = make_url(postgresql.fresh()).update_query_dict(
+        {"application_name": "night", "options": "-c search_path=pg_temp"}
+    )
+    for read_only, reads in ((False, "off"), (True, "on")):
+        engine = connect(url, read_only=read_only)
+        with engine.connect() as connection:
+            said = [
+                connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+                for name in ("application_name", "search_path", "default_transaction_read_only")
+            ]
+        engine.dispose()
+        assert said == ["night", "pg_temp", reads]
 
 
 def test_a_transaction_holds_schema_and_rows(empty_store: Engine) -> None:

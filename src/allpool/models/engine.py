@@ -140,12 +140,11 @@ def _sqlite_engine(address: URL, *, read_only: bool) -> Engine:
 
 
 def _postgresql_engine(address: URL, *, read_only: bool) -> Engine:
-    options = "-c default_transaction_read_only=on" if read_only else ""
-    return create_engine(
-        address,
-        hide_parameters=True,
-        connect_args={"connect_timeout": 10, "application_name": "allpool", "options": options},
-    )
+    said = address.query  # what the URL says holds, beside that a store opened for reading is only read
+    arguments: dict[str, Any] = {"connect_timeout": 10, "application_name": "allpool", **said}
+    if read_only:
+        arguments["options"] = f"{said.get('options', '')} -c default_transaction_read_only=on".lstrip()
+    return create_engine(address, hide_parameters=True, connect_args=arguments)
 
 
 def _say_what_to_do(context: ExceptionContext) -> AllpoolError | None:

@@ -27,6 +27,7 @@ from allpool.analysis.estimators.normal_intercept import RegressionFit, normal_i
 from allpool.errors import AnalysisError
 
 TESTS = ("z", "t")
+MOST_LINEAR = 300.0  # on the log scale; a search may look beyond, where no count's mean lies
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,15 +164,15 @@ class Poisson:
 
     def log_likelihood(self, y: FloatArray, linear: FloatArray) -> FloatArray:
         """Return each row's log-likelihood less log(y!)."""
-        return np.asarray(y * linear - np.exp(linear))
+        return np.asarray(y * linear - np.exp(np.minimum(linear, MOST_LINEAR)))
 
     def mean(self, linear: FloatArray) -> FloatArray:
         """Return each row's expected count."""
-        return np.asarray(np.exp(linear))
+        return np.asarray(np.exp(np.minimum(linear, MOST_LINEAR)))
 
     def variance(self, linear: FloatArray) -> FloatArray:
         """Return each row's expected count."""
-        return np.asarray(np.exp(linear))
+        return np.asarray(np.exp(np.minimum(linear, MOST_LINEAR)))
 
 
 def _checked_cuts(cuts: Sequence[float], *, last: float) -> FloatArray:
