@@ -84,6 +84,12 @@ class Format:
     cells: dict[str, int]
     """File -> its cells, counted by hand: rows of records times columns."""
 
+    @property
+    def main(self) -> str:
+        """The file with the patients."""
+        file = next(iter(self.cells)).partition(" [")[0]
+        return "clinic.db" if file.startswith("sql:") else file
+
     def mapping(self, name: str) -> str:
         """Return the mapping file."""
         return MAPPING.format(**{**NAMES, **self.words, "name": name})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
+from allpool.cli.main import run as command
 from allpool.models import Observation, Patient, Quarantine
 from tests.nights.centre_in_formats import FORMATS
 from tests.nights.conftest import run
@@ -41,6 +43,7 @@ class Delivered:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.format = folder, FORMATS[name]
+        self.engine: Engine | None = None
         for file, text in (
             ("allpool.toml", CONFIG),
             ("studies/s1.yaml", STUDY),
@@ -88,7 +91,8 @@ def delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     yield deliver
     for centre in made:
-        centre.engine.dispose()
+        if centre.engine is not None:
+            centre.engine.dispose()
 
 
 def test_the_same_records_arrive_whatever_the_format(delivered: Any) -> None:
@@ -137,3 +141,33 @@ def test_every_cell_is_accounted_for(delivered: Any, name: str) -> None:
         assert account.read == centre.format.cells[file]
         assert account.loaded == 0
     assert len(centre.waiting()) == 1
+
+
+SAID = ("0001", "0002", "0003", "1980-01-31", "31.01.1980", "free text", "72.5", "72,5")
+"""What stands in the files' cells, and must not be shown."""
+DAMAGE = {
+    "cut off": lambda content: content[: len(content) * 6 // 10],
+    "something else": lambda _: bytes(range(256)) * 20,
+    "empty": lambda _: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_damaged_file_is_told_by_name_without_a_value(
+    delivered: Any, name: str, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    centre = delivered(name)
+    file = centre.format.main
+    path = centre.folder / "data" / file
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    code = command(
+        ["check", str(path.parent), "--mapping", str(centre.folder / "mappings" / "one.yaml"), "--json"]
+    )
+    told = capsys.readouterr()
+    assert code == 1, told
+    findings = json.loads(told.out)["findings"]
+    called = "sql:patients" if name == "sql" else file
+    assert any(row["file"] == called and row["expected"] for row in findings)
+    for value in SAID:
+        assert value not in told.out + told.err
