@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, get_args
 
 # Resource types of R4 (http://hl7.org/fhir/R4/resourcelist.html) that R4B lacks; all are definitional.
@@ -147,6 +147,7 @@ def split_path(path: str) -> list[tuple[str, str]]:
 _STEP: Final = re.compile(r"([^.\[]+)((?:\[[^\]]*\])*)(?:\.|$)")
 
 
+@lru_cache(maxsize=2_000)
 def _is_resource(name: str, version: str) -> bool:
     from fhir.resources import get_fhir_model_class as of_r5
     from fhir.resources.R4B import get_fhir_model_class as of_r4b

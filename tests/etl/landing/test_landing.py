@@ -210,6 +210,15 @@ def test_an_element_at_fault_waits_and_the_rest_lands(tmp_path: Path):
     assert (account.read, account.loaded, account.quarantined, account.ignored) == (9, 5, 3, 1)
 
 
+def test_an_empty_text_lands_and_waits(tmp_path: Path):
+    coding = [{"system": "", "code": "1"}, {"system": "http://a.example", "code": ""}, None]
+    write(tmp_path, "a.ndjson", {**CONDITION, "code": {"coding": coding, "text": ""}, "recordedDate": None})
+    found = landed(tmp_path, "a.ndjson", tmp_path)
+    assert balanced(found)
+    assert '"text":""' in found.rows["resource"][0]
+    assert set(found.files[0].problems["rule"]) == {"fhir_empty", "fhir_type"}
+
+
 def test_a_path_that_holds_an_identifier_is_not_told(tmp_path: Path):
     coding = {"system": "jana.novakova@example.org", "code": 5}
     write(tmp_path, "a.ndjson", {**CONDITION, "code": {"coding": [coding]}})

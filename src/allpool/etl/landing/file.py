@@ -15,7 +15,7 @@ from allpool.etl.landing.pseudonyms import LITERAL
 from allpool.etl.landing.subject import known_as, reference_of, subject
 from allpool.etl.readers.fhir import FULL_URL, refused, row_cells
 from allpool.etl.readers.fhir_entries import Entry, Found, Refusal
-from allpool.etl.readers.fhir_json import canonical, cells
+from allpool.etl.readers.fhir_json import canonical, leaf_count
 from allpool.etl.readers.source import PASSED_SCHEMA, FileFacts, Problem, problem, problem_frame
 from allpool.etl.transform.ledger import Account, Verdict
 from allpool.mappings.identifiers import identifying
@@ -41,7 +41,7 @@ class Landed:
     text: str
     """Canonical JSON."""
     cells: int
-    """Leaves that land, those as a pseudonym too."""
+    """Leaves that land, those as a pseudonym too, less those that wait although they land."""
     source_id: str | None
     mark: tuple[str, str]
     """Base of the address that its Bundle gives it, and its meta.versionId: what tells it from others of its
@@ -131,8 +131,11 @@ class Leaves:
         self.faulty += 1
         self.problems.append(refused(found))
 
-    def take(self, entry: Entry, gone: Mapping[str, str]) -> None:
-        """Count the leaves of a resource, and those of them that do not land."""
+    def take(self, entry: Entry, gone: Mapping[str, str]) -> int:
+        """Count the leaves of a resource, and those of them that do not land.
+
+        Return how many are at fault and in the landed text all the same (an empty text): they wait.
+        """
         said, faulty = row_cells(entry)
         said.pop(FULL_URL, None)  # a leaf of the Bundle's envelope
         paths = said.keys() | faulty.keys()
@@ -145,6 +148,7 @@ class Leaves:
         else:
             self._tell(entry.row, {path: (fault.rule, fault.expected) for path, fault in faulty.items()})
         self._tell(entry.row, dict.fromkeys(sorted(lost - faulty.keys()), ("fhir_value", FORM)))
+        return len((said.keys() & faulty.keys()) - gone.keys())
 
     def _tell(self, row: int, found: Mapping[str, tuple[str, str]]) -> None:
         self.problems += [
@@ -168,8 +172,8 @@ def land_file(
             continue
         taken = deidentifier.apply(item.resource)
         url = deidentifier.full_url(item.full_url) if item.full_url else None
-        leaves.take(item, taken.gone)
-        made = _landed(item, taken.resource, path=path, url=url)
+        faulty = leaves.take(item, taken.gone)
+        made = _landed(item, taken.resource, faulty, path=path, url=url)
         if item.type == "Patient" and made.about is not None:
             patients[url or f"Patient/{made.about}"] = made.about
         landed.append(made)
@@ -180,7 +184,7 @@ def land_file(
     return landed
 
 
-def _landed(entry: Entry, left: Mapping[str, Any], *, path: str, url: str | None) -> Landed:
+def _landed(entry: Entry, left: Mapping[str, Any], faulty: int, *, path: str, url: str | None) -> Landed:
     source_id = left["id"] if isinstance(left.get("id"), str) else None
     meta = left.get("meta")
     version = meta.get("versionId") if isinstance(meta, Mapping) else None
@@ -190,7 +194,7 @@ def _landed(entry: Entry, left: Mapping[str, Any], *, path: str, url: str | None
         type=entry.type,
         key="|".join((entry.type, source_id or url or f"{path}|{entry.row}")),
         text=canonical(left),
-        cells=len(cells("", left).keys() - row_cells(entry)[1].keys()),
+        cells=leaf_count(left) - faulty,
         source_id=source_id,
         mark=(literal[1] if literal else "", str(version or "")),
         about=(source_id or known_as(url)) if entry.type == "Patient" else reference_of(left),

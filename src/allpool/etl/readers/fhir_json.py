@@ -68,6 +68,15 @@ def cells(path: str, value: Any) -> dict[str, str]:
     return leaves(path, value, labels=labels)
 
 
+def leaf_count(value: Any) -> int:
+    """Return how many leaves `cells` would find."""
+    if isinstance(value, dict):
+        return sum(map(leaf_count, value.values()))
+    if isinstance(value, list):
+        return sum(map(leaf_count, value))
+    return int(value is not None)
+
+
 def labels(name: str, items: Sequence[Any]) -> Sequence[str]:
     """Return what each item of the list `name` is called in a column name.
 

@@ -67,10 +67,10 @@ def _add(found: dict[str, str], path: str, value: Any, depth: int, labels: Label
         return
     elif depth > DEPTH:
         raise ValueError(f"nested deeper than {DEPTH} levels")
-    elif isinstance(value, Mapping):
+    elif isinstance(value, (dict, Mapping)):
         for name, item in value.items():
             _add(found, f"{path}.{name}" if path else name, item, depth + 1, labels)
-    elif isinstance(value, Sequence):
+    elif isinstance(value, (list, Sequence)):
         name = path.rpartition(".")[2]
         for label, item in zip(labels(name, value), value, strict=True):
             _add(found, f"{path}{label}", item, depth + 1, labels)
