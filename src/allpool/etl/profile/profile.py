@@ -11,7 +11,7 @@ from typing import Final, Literal
 import polars as pl
 
 from allpool.errors import ConfigError, Place, SourceError
-from allpool.etl.profile.blocks import TextLayout, text_blocks
+from allpool.etl.profile.blocks import text_blocks
 from allpool.etl.profile.columns import column_profile
 from allpool.etl.profile.table import Table
 from allpool.etl.profile.tables import tables, text_format
@@ -25,6 +25,7 @@ from allpool.mappings.profile import ColumnProfile, TableProfile
 MINIMUM_FREQUENCY: Final = 5
 """Cells that hold a value before it is told: the smallest cell that health data are published with."""
 THREADS: Final = 2
+NUMBER_OR_DATE: Final = r"^[+-]?[0-9]+(?:[.,][0-9]+)?$|^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}$"
 
 
 def profile(
@@ -77,7 +78,7 @@ def _text(
         if name is not None or tally.filled
     ]
     columns = _described(kept, rows=rows, minimum_frequency=minimum_frequency)
-    _refuse_data(columns, layout)
+    _refuse_data(columns, layout.header_row)
     return TableProfile(
         file=path.name,
         sheet=None,
@@ -97,6 +98,7 @@ def _table(given: Table, file: str, minimum_frequency: int) -> TableProfile:
     tallies, rows = _counted([frame], frame.width)
     kept = list(zip(frame.columns, range(1, frame.width + 1), tallies, strict=True))
     columns = _described(kept, rows=rows, minimum_frequency=minimum_frequency, labels=given.labels)
+    _refuse_data(columns, given.header_row)
     return TableProfile(
         file=file,
         sheet=given.sheet,
@@ -154,14 +156,20 @@ def _decimal(columns: Iterable[ColumnProfile]) -> Literal[".", ","]:
     return "," if commas > sum(kind.get("decimal", 0) for kind in kinds) else "."
 
 
-def _refuse_data(columns: Iterable[ColumnProfile], layout: TextLayout) -> None:
-    """Raise SourceError where the names of columns are no names: they would be told."""
+def _refuse_data(columns: Sequence[ColumnProfile], header_row: int) -> None:
+    """Raise SourceError where the names of columns are no names but a row of data: they would be told."""
     names = pl.Series([column.name for column in columns], dtype=pl.String)
     if identifying(names).any():
         raise SourceError(
             "a column is called like a direct identifier; expected a row of column names above the data",
             rule="no_header",
-            place=Place(row=layout.header_row),
+            place=Place(row=header_row),
+        )
+    if names.str.contains(NUMBER_OR_DATE).sum() * 2 > names.len():
+        raise SourceError(
+            "most columns are called by numbers or dates; expected a row of column names above the data",
+            rule="no_header",
+            place=Place(row=header_row),
         )
 
 
