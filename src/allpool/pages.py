@@ -11,6 +11,7 @@ from allpool.analysis.definitions.page import endpoints_page
 from allpool.analysis.plans.page import steps_page
 from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.pages import dictionary_page, terminology_page
+from allpool.mappings.record_pages import records_page
 from allpool.mappings.terminology import load_terminology
 from allpool.models.pages import tables_page
 
@@ -20,6 +21,7 @@ def pages() -> dict[str, str]:
     return {
         "tables.md": tables_page(),
         "dictionary.md": dictionary_page(load_dictionary()),
+        "records.md": records_page(load_dictionary()),
         "code-tables.md": terminology_page(load_terminology()),
         "endpoints.md": endpoints_page(load_catalogue()),
         "steps.md": steps_page(),

@@ -13,7 +13,8 @@ from ucumvert import get_ucum_parser
 from allpool.errors import MappingError
 from allpool.mappings.dictionary import DataElement, load_dictionary
 from allpool.mappings.pages import dictionary_page
-from allpool.mappings.records import STRUCTURE, load_records
+from allpool.mappings.record_pages import records_page
+from allpool.mappings.records import STRUCTURE, load_records, record_types
 from allpool.mappings.terminology import load_terminology, normal
 from allpool.models import systems
 
@@ -217,3 +218,18 @@ def test_the_page_shows_every_element_and_breaks_no_table_row() -> None:
     rows = [line for line in page.splitlines() if line.startswith("|")]
     assert rows
     assert all(len(re.findall(r"(?<!\\)\|", row)) == 3 for row in rows)
+
+
+def test_the_page_of_records_shows_every_field_and_breaks_no_table_row() -> None:
+    page = records_page(DICTIONARY)
+    sections = {part.partition("\n")[0]: part for part in page.split("\n## ")[1:]}
+    for name, kind in record_types().items():
+        if name in ("study", "centre"):
+            assert name not in sections
+            continue
+        for field in kind.fields:
+            assert f"\n| `{field}` |" in sections[name], (name, field)
+    families = {element.id for element in ELEMENTS if element.id in RECORDS and element.record in sections}
+    assert all(f"(dictionary.md#{element})" in page for element in families)
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 5 for row in rows)

@@ -275,7 +275,7 @@ def _rule(
 ) -> RulePlan:
     kind = words.records.get(record.record)
     if kind is None:
-        document.fail(f"there is no record '{record.record}'; see docs/dictionary.md", (*at, "record"))
+        document.fail(f"there is no record '{record.record}'; see docs/records.md", (*at, "record"))
     if not record.fields:
         document.fail(f"the record fills no field; it may fill {', '.join(kind.fields)}", at)
     for name in record.fields:

@@ -87,7 +87,7 @@ def load_records(dictionary: Dictionary, path: Path | None = None) -> Mapping[st
 
     Raises `MappingError` with file and line where a type names an unknown table, column or element.
     """
-    document = read_yaml(path or Path(str(files("allpool.mappings").joinpath("records.yaml"))))
+    document = _document(path)
     types: dict[str, RecordType] = {}
     for name, record in document.parse(RecordFile).records.items():
         _check(document, name, record, dictionary)
@@ -106,6 +106,15 @@ def load_records(dictionary: Dictionary, path: Path | None = None) -> Mapping[st
                 f"element {element.id} lands in {element.record}.{element.field}, which does not exist"
             )
     return types
+
+
+def record_types() -> Mapping[str, RecordType]:
+    """Return the record types that ship with allpool as they are written, families unspread."""
+    return _document(None).parse(RecordFile).records
+
+
+def _document(path: Path | None) -> Document:
+    return read_yaml(path or Path(str(files("allpool.mappings").joinpath("records.yaml"))))
 
 
 def _member(record: RecordType, element: DataElement) -> RecordType:
