@@ -42,8 +42,9 @@ INTRODUCTION = """
 
 `allpool profile FILE --draft M.yaml` proposes an element, unit, code table and date format for each column.
 From a confidence of 0.8 on it is sure, and the proposal stands in the draft; below, it is a comment.
-A column is right where the first proposal is an element that the hidden mapping reads it for. What is sure of a
-column that no mapping reads counts as sure and wrong. `python -m benchmarks.draft --write` writes this page.
+A column is right where the first proposal is an element that the hidden mapping reads it for. What is
+sure of a column that no mapping reads counts as sure and wrong. `python -m benchmarks.draft --write`
+writes this page.
 """
 LANGUAGES = {"en": "English", "zh": "Chinese", "cs": "Czech", "de": "German", "pl": "Polish"}
 

@@ -12,6 +12,9 @@ from allpool.mappings.profile import ColumnProfile
 
 DOUBTED = 0.7
 """Most that a doubted proposal is sure: below 0.8, so that a person decides."""
+EVENT = "adverse_event"
+EVENT_WORDS = frozenset({EVENT, "serious", "crs", "icans"})
+"""Notions that speak of an adverse event in a table that is not about them."""
 
 
 def structural(name: str) -> str | None:
@@ -28,8 +31,14 @@ def is_doubtful(target: Target, header: Header) -> bool:
     return needed is not None and not any(token & set(needed) for token in header.tokens)
 
 
-def doubt(target: Target, header: Header, column: ColumnProfile, evidence: Evidence) -> str | None:
-    """Return why a proposal is not sure, None where nothing speaks against it."""
+def doubt(
+    target: Target, header: Header, column: ColumnProfile, evidence: Evidence, about: str | None
+) -> str | None:
+    """Return why a proposal is not sure, None where nothing does; `about` is the domain of its table."""
+    if target.record == EVENT and about != EVENT and not any(token & EVENT_WORDS for token in header.tokens):
+        return "neither its name nor the table speaks of adverse events"
+    if target.id == "karyotype_iscn" and evidence.verdict != "bears out":
+        return "its cells may be words as well"
     if is_doubtful(target, header):
         return "the name stands for other things as often"
     if compact(header.text) in {compact(name) for name in load_lexicon().file.unsure}:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from allpool.mappings.draft.header import Header
+from allpool.mappings.draft.lexicon import load_lexicon
 from allpool.mappings.draft.targets import Target
 from allpool.mappings.draft.units import Fit, fitting_units
 from allpool.mappings.profile import ColumnProfile, DateReading
@@ -97,6 +98,16 @@ def yes_no(column: ColumnProfile, terminology: Terminology) -> bool:
     )  # fmt: skip
 
 
+def says_positive(column: ColumnProfile) -> bool:
+    """Return whether the values are the words positive and negative."""
+    lexicon = load_lexicon()
+    return any(
+        "positivity" in token
+        for value in column.values
+        for token in lexicon.tokens(value.text, mend=False)[0]
+    )
+
+
 def _date(header: Header, column: ColumnProfile) -> Evidence:
     readings = calendar_readings(column)
     if readings:
@@ -158,7 +169,7 @@ def _boolean(column: ColumnProfile, terminology: Terminology) -> Evidence:
     if yes_no(column, terminology):
         words = terminology["yes_no"].lookup()
         return Evidence(
-            "bears out",
+            "allows" if says_positive(column) else "bears out",
             "the cells say yes and no",
             codes={value.text: words[normal(value.text)] for value in column.values},
         )
@@ -219,7 +230,9 @@ def _text(target: Target, column: ColumnProfile, terminology: Terminology) -> Ev
     if target.id == "karyotype_iscn":
         cells = sum(shape.cells for shape in column.shapes)
         shaped = sum(shape.cells for shape in column.shapes if ISCN.fullmatch(shape.text))
-        if cells and shaped < 0.2 * cells:
+        if not cells:
+            return Evidence("allows", "no form of its cells is frequent enough to look at")
+        if shaped < 0.2 * cells:
             return Evidence("speaks against", "the cells are not in the notation of ISCN")
         return Evidence("bears out", "cells in the notation of ISCN")
     return Evidence("allows")

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from allpool.mappings.draft.company import Company
 from allpool.mappings.draft.events import event_term
-from allpool.mappings.draft.evidence import FACTOR, Evidence, numeric_share, weigh, yes_no
+from allpool.mappings.draft.evidence import FACTOR, Evidence, numeric_share, says_positive, weigh, yes_no
 from allpool.mappings.draft.header import Header
-from allpool.mappings.draft.lexicon import load_lexicon
 from allpool.mappings.draft.targets import Match, Target, Targets
 from allpool.mappings.profile import ColumnProfile
 
@@ -148,7 +147,7 @@ def _implied(column: ColumnProfile, header: Header, targets: Targets) -> list[st
     if column.dates and numeric_share(column) < 0.5:
         found.append("date")
     if yes_no(column, targets.words.terminology):
-        found.append("positivity" if _is_signed(column) else "yes_no")
+        found.append("positivity" if says_positive(column) else "yes_no")
     if "%" in header.units:
         found.append("percent")
     if header.course is not None:
@@ -156,13 +155,3 @@ def _implied(column: ColumnProfile, header: Header, targets: Targets) -> list[st
     if numeric_share(column) > 0.5:
         found.append("value")
     return found
-
-
-def _is_signed(column: ColumnProfile) -> bool:
-    """Return whether the values are the words positive and negative."""
-    lexicon = load_lexicon()
-    return any(
-        "positivity" in token
-        for value in column.values
-        for token in lexicon.tokens(value.text, mend=False)[0]
-    )

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from allpool.mappings.compile import Vocabulary, load_vocabulary
-from allpool.mappings.draft.company import company_of, resolved
+from allpool.mappings.draft.belonging import resolved
+from allpool.mappings.draft.company import Company, company_of
 from allpool.mappings.draft.confidence import confidence
 from allpool.mappings.draft.conflicts import keyed, told_apart
 from allpool.mappings.draft.doubts import DOUBTED, doubt, structural
@@ -49,7 +50,7 @@ def suggest(table: TableProfile, *, vocabulary: Vocabulary | None = None) -> lis
     picked = chosen(
         [[(c.target.id, c.score, c.target.is_single) for c in item.candidates] for item in second]
     )
-    found = [_suggestion(item, pick) for item, pick in zip(second, picked, strict=True)]
+    found = [_suggestion(item, pick, company) for item, pick in zip(second, picked, strict=True)]
     return told_apart(resolved(keyed(found, table), second, words), second)
 
 
@@ -65,7 +66,7 @@ def _prefixes(names: Sequence[str]) -> list[str | None]:
     return [part.group(2) if part and counts[part.group(1)] >= SHARED_BY else None for part in parts]
 
 
-def _suggestion(item: Reading, pick: int | None) -> Suggestion:
+def _suggestion(item: Reading, pick: int | None, company: Company) -> Suggestion:
     column, header = item.column, item.header
     kind = column.identifier.kind if column.identifier else None
     best = item.candidates[pick] if pick is not None and item.candidates else None
@@ -85,7 +86,7 @@ def _suggestion(item: Reading, pick: int | None) -> Suggestion:
         best.score, max((other.score for other in rivals if other.target.id != best.target.id), default=0.0)
     )
     evidence = best.evidence
-    doubted = doubt(best.target, header, column, evidence)
+    doubted = doubt(best.target, header, column, evidence, company.domain)
     return Suggestion(
         column=column.name,
         element=best.target.id,

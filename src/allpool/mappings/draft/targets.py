@@ -18,6 +18,8 @@ OWN_FIELDS = ("date", "timepoint", "specimen", "unit", "analyte", "value")
 """What columns of long and dated tables say that no element names; each is a target with a `@` before."""
 MOMENT = 0.5
 """Weight of the timepoint that a name of an element states (`baseline_mrd_high`)."""
+SLIGHT = 0.45
+"""Weight below which a word alone names nothing."""
 SHARED = 0.75
 """How much of a notion counts that only the context of the table implies and the name does not say."""
 
@@ -79,7 +81,7 @@ class Targets:
         self._holds: dict[str, list[tuple[int, int]]] = {}
         for target, text, header in headers:
             self._spelled.setdefault(compact(text), []).append(target.id)
-            if _is_numbered(header):
+            if _is_numbered(header) or self._is_slight(header):
                 continue  # `relapse1_date` is one spelling, not a name for every date of relapse
             number = len(self._names)
             tokens = (*header.tokens, *_moment(header))
@@ -88,6 +90,11 @@ class Targets:
             for place, token in enumerate(tokens):
                 for notion in token:
                     self._holds.setdefault(notion, []).append((number, place))
+
+    def _is_slight(self, header: Header) -> bool:
+        """Return whether a name is one slight word, which stands for the element only as it is (`pred`)."""
+        lexicon = load_lexicon()
+        return len(header.tokens) == 1 and all(lexicon.weight(notion) < SLIGHT for notion in header.tokens[0])
 
     def match(self, header: Header, implied: Iterable[str] = ()) -> dict[str, Match]:
         """Return how well a header fits each target that it fits at all.
