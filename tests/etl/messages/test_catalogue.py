@@ -177,7 +177,7 @@ PARTS = {
     *("name", "postcode", "medical record number", "patient key"),
     # said by the check and by the withdrawal of the audit, and why a cell is passed over
     "a file that the mapping reads ({patterns}); correct its name, or `file` in the mapping",
-    "What {column|column} refers to is not in quarantine itself.",
+    "What {column|word} refers to is not in quarantine itself.",
     *("kept in the landed resource", "landed as a pseudonym", "no record on this row"),
     "not R4's, so that nobody knows whether it identifies",
     "not landed: another resource has this id",

@@ -116,7 +116,7 @@ class Catalogue:
     def title(self, rule: str, language: MessageLanguage) -> str:
         """Return what a rule is called; a rule without words keeps its id."""
         found = self.rule(rule)
-        return found.title[language] if found else rule
+        return _large(found.title[language]) if found else rule
 
     def mend(self, rule: str, language: MessageLanguage) -> str:
         """Return what a centre can do about a finding of a rule; empty where its sentence says so."""
@@ -149,7 +149,7 @@ class Catalogue:
     def record(self, record: str, element: str | None, language: MessageLanguage) -> str:
         """Return what a kind of record is called, in the plural where it has one; beside it a FHIR type."""
         if record in self.records:
-            title = self.records[record][language]
+            title = _large(self.records[record][language])
             return title if element is None or element in self.dictionary else f"{title} ({element})"
         name = record if record in self.dictionary else element
         return self.element(name, language) if name else record
@@ -228,6 +228,11 @@ class Catalogue:
     def _titles(self) -> Mapping[str, DataElement]:
         """Data elements by their English title."""
         return {element.title["en"]: element for element in self.dictionary}
+
+
+def _large(text: str) -> str:
+    """Return a title with its first letter as a capital."""
+    return text[:1].upper() + text[1:]
 
 
 def _called(name: str, known: Mapping[str, Words], language: MessageLanguage) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 import allpool
@@ -22,18 +23,9 @@ CELLS: Final = ("read", "loaded", "quarantined", "ignored", "empty")
 def check_page(found: Precheck, *, language: MessageLanguage, checked_on: datetime) -> str:
     """Return the page of a check; same check, language and time, same text. No patient's value is on it."""
     messages = load_messages()
-    environment = Environment(
-        loader=PackageLoader("allpool.etl.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = lambda value: messages.number(value, language)
-    environment.filters["words"] = lambda name: messages.label(name, language)
     groups = found.groups
     accounts = found.accounts
-    return environment.get_template("check.html").render(
+    return _template(language).render(
         style=Markup(files("allpool").joinpath("page.css").read_text(encoding="utf-8")),  # noqa: S704  # our own
         waits=_places(lines(groups, messages, language)),
         warnings=_places(
@@ -60,6 +52,22 @@ def check_page(found: Precheck, *, language: MessageLanguage, checked_on: dateti
         checked_on=messages.moment(checked_on, language),
         code_version=allpool.__version__,
     )
+
+
+@cache
+def _template(language: MessageLanguage) -> Template:
+    """Return the page's template, which says its words and numbers in a language."""
+    messages = load_messages()
+    environment = Environment(
+        loader=PackageLoader("allpool.etl.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = lambda value: messages.number(value, language)
+    environment.filters["words"] = lambda name: messages.label(name, language)
+    return environment.get_template("check.html")
 
 
 def _places(found: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
