@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,18 @@ def landed(folder: Path, pattern: str, tmp_path: Path, *, read: str = "{format: 
         encoding="utf-8",
     )
     return land(folder, load_mapping(mapping), SCENE)
+
+
+def each(folder: Path, pattern: str, tmp_path: Path) -> Iterator[tuple[str, Landing]]:
+    """Land each file of a folder as a delivery of its own."""
+    (tmp_path / "m.yaml").write_text(
+        'mapping: m\nversion: "1"\nsources: {all: {file: "*", read: {format: fhir}}}\n', encoding="utf-8"
+    )
+    mapping = load_mapping(tmp_path / "m.yaml")
+    (plan,) = mapping.landings
+    for path in sorted(folder.glob(pattern)):
+        one = replace(mapping, landings=(replace(plan, file=path.name),))
+        yield path.name, land(folder, one, SCENE)
 
 
 def balanced(landing: Landing) -> bool:
@@ -68,6 +81,8 @@ def leaves(value: Any) -> int:
 
 def difference(said: Any, kept: Any, path: str = "") -> str | None:
     """Return where `kept` says something else than `said` less what it leaves out; pseudonyms may differ."""
+    if kept == {}:
+        return None  # says nothing, and keeps the place of a Bundle's entry
     if isinstance(kept, dict):
         if not isinstance(said, dict) or kept.keys() - said.keys():
             return path

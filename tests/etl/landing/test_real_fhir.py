@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -11,7 +14,20 @@ import pytest
 
 from allpool.etl.landing import Landing
 from allpool.etl.transform.ledger import Verdict
-from tests.etl.landing.delivered import balanced, delivered, difference, landed, leaves, parsed
+from allpool.mappings.compile import load_mapping
+from tests.etl.landing.delivered import balanced, delivered, difference, each, landed, leaves, parsed
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "fhir.md"
+
+
+PATTERNS = {"bulk-10-patients": "**/*.ndjson", "hl7-validator-cases": "**/*", "subtly-invalid-cases": "**/*"}
+
+
+@cache
+def whole(folder: Path) -> Landing:
+    """Land a folder as one feed; once for all tests, which only look."""
+    with TemporaryDirectory() as place:
+        return landed(folder, PATTERNS.get(folder.name, "**/*.json"), Path(place))
 
 
 def assert_equal_but_for_identifiers(landing: Landing, folder: Path) -> int:
@@ -56,14 +72,13 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "pattern", "resources"),
-    [("bulk-10-patients", "*.000.ndjson", 7_160), ("synthea-mcode-breast", "*.json", 1_555)],
+    ("name", "resources"), [("bulk-10-patients", 7_160), ("synthea-mcode-breast", 1_555)]
 )
-def test_exports_land_whole(shared: Path, tmp_path: Path, name: str, pattern: str, resources: int):
+def test_exports_land_whole(shared: Path, name: str, resources: int):
     folder = shared / "fhir" / name
-    found = landed(folder, pattern, tmp_path)
+    found = whole(folder)
     assert found.failures == []
-    assert all(file.problems.is_empty() for file in found.files)
+    assert all(file.problems.is_empty() for file in found.files if file.facts.path != LOG)
     assert found.rows.height == resources
     assert balanced(found)
     assert assert_equal_but_for_identifiers(found, folder) == resources
@@ -72,8 +87,18 @@ def test_exports_land_whole(shared: Path, tmp_path: Path, name: str, pattern: st
     assert not leaked
 
 
-def test_patients_of_an_export_are_known_throughout(shared: Path, tmp_path: Path):
-    rows = landed(shared / "fhir" / "bulk-10-patients", "[CP]*.ndjson", tmp_path).rows
+LOG = "log.ndjson"
+
+
+def test_the_log_of_an_export_is_refused_line_by_line(shared: Path):
+    file = whole(shared / "fhir" / "bulk-10-patients").file(LOG)
+    assert file is not None
+    assert file.problems.select("row", "rule").rows() == [(n, "not_fhir") for n in range(1, 5)]
+    assert file.resources == []
+
+
+def test_patients_of_an_export_are_known_throughout(shared: Path):
+    rows = whole(shared / "fhir" / "bulk-10-patients").rows
     patients = set(rows.filter(pl.col("resource_type") == "Patient")["source_id"])
     assert len(patients) == 13
     for type_name in ("Condition", "Procedure"):
@@ -82,16 +107,10 @@ def test_patients_of_an_export_are_known_throughout(shared: Path, tmp_path: Path
         assert set(about) <= patients
 
 
-def test_the_log_of_an_export_is_refused_line_by_line(shared: Path, tmp_path: Path):
-    found = landed(shared / "fhir" / "bulk-10-patients", "log.ndjson", tmp_path)
-    assert found.rows.is_empty()
-    assert found.files[0].problems.select("row", "rule").rows() == [(n, "not_fhir") for n in range(1, 5)]
-
-
-def test_each_example_of_r4_lands_or_says_why_not(shared: Path, tmp_path: Path):
+def test_each_example_of_r4_lands_or_says_why_not(shared: Path):
     folder = shared / "fhir" / "hl7-r4-examples"
     files = sorted(path.name for path in folder.glob("*.json"))
-    found = landed(folder, "*.json", tmp_path)
+    found = whole(folder)
     assert found.failures == []
     assert [file.facts.path for file in found.files] == files
     assert balanced(found)
@@ -110,29 +129,24 @@ def test_each_example_of_r4_lands_or_says_why_not(shared: Path, tmp_path: Path):
 
 
 def test_each_example_of_r4_lands_whole_by_itself(shared: Path, tmp_path: Path):
-    """As a delivery of its own, but for Bundles that say two things of one id."""
     folder = shared / "fhir" / "hl7-r4-examples"
-    waits = Counter[str]()
-    for path in sorted(folder.glob("B*.json")) + sorted(folder.glob("Pat*.json")):
-        found = landed(folder, path.name, tmp_path)
-        assert balanced(found), path.name
-        waits.update({path.name: found.files[0].problems.height} if found.files[0].problems.height else {})
-    assert set(waits) <= {"Bundle-hla-1.json", "Bundle-terminologies.json"}, waits
+    files = 0
+    for name, found in each(folder, "*.json", tmp_path):
+        assert found.failures == [], name
+        assert found.files[0].problems.is_empty(), name
+        assert len(found.files[0].resources) == found.rows.height, name
+        assert balanced(found), name
+        files += 1
+    assert files == 347
 
 
 @pytest.mark.parametrize(
-    ("name", "pattern", "least"),
-    [
-        ("hl7-validator-cases", "**/*", 150),
-        ("subtly-invalid-cases", "**/*", 5),
-        ("mcode-extraction-framework", "**/*.json", 50),
-    ],
+    ("name", "least"),
+    [("hl7-validator-cases", 150), ("subtly-invalid-cases", 5), ("mcode-extraction-framework", 50)],
 )
-def test_invalid_files_do_not_crash_and_what_is_wrong_has_a_place(
-    shared: Path, tmp_path: Path, name: str, pattern: str, least: int
-):
+def test_invalid_files_do_not_crash_and_what_is_wrong_has_a_place(shared: Path, name: str, least: int):
     folder = shared / "fhir" / name
-    found = landed(folder, pattern, tmp_path)
+    found = whole(folder)
     assert balanced(found)
     assert found.rows.height >= least
     for file in found.files:
@@ -143,12 +157,36 @@ def test_invalid_files_do_not_crash_and_what_is_wrong_has_a_place(
         assert file.problems["expected"].null_count() == 0
         assert file.problems["value"].null_count() == file.problems.height
     assert all(failure.rule and failure.message for _, failure in found.failures)
+    paths = (path for path in folder.glob(PATTERNS.get(name, "**/*.json")) if path.is_file())
     listed = {file.facts.path for file in found.files} | {failure.path for _, failure in found.failures}
-    assert listed == {path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file()}
+    assert listed == {path.relative_to(folder).as_posix() for path in paths}
 
 
 @pytest.mark.parametrize("name", ["hl7-validator-cases", "subtly-invalid-cases"])
 def test_each_invalid_file_is_taken_by_itself(shared: Path, tmp_path: Path, name: str):
-    folder = shared / "fhir" / name
-    for path in sorted(folder.glob("*.json")):
-        assert balanced(landed(folder, path.name, tmp_path)), path.name
+    for path, found in each(shared / "fhir" / name, "*.json", tmp_path):
+        assert balanced(found), path
+
+
+def counted() -> list[tuple[str, int, int, int]]:
+    """Return the rows of the page's table: folder, files, resources read, rows landed."""
+    page = PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"^\| `([a-z0-9-]+)`[^|]*\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|", page, re.MULTILINE)
+    return [(name, *(int(number.replace(",", "")) for number in numbers)) for name, *numbers in found]
+
+
+def test_the_page_counts_as_we_do(shared: Path):
+    assert len(counted()) == 6
+    for name, *numbers in counted():
+        found = whole(shared / "fhir" / name)
+        files = len(found.files) + len(found.failures)
+        resources = sum(len(file.resources) for file in found.files)
+        assert [files, resources, found.rows.height] == numbers, name
+
+
+def test_the_mapping_on_the_page_is_valid(tmp_path: Path):
+    (text,) = re.findall(r"```yaml\n(mapping: .*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "m.yaml"
+    path.write_text(text, encoding="utf-8")
+    mapping = load_mapping(path)
+    assert [plan.resource for plan in mapping.landings] == ["Patient", "Observation", None]
