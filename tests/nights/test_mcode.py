@@ -199,6 +199,19 @@ def test_the_frameworks_odd_files_read_as_it_reads_them(
     assert {name.lower(): text for name, text in found.frame.drop("_row").row(0, named=True).items()} == first
 
 
+def test_a_drug_without_a_verified_code_is_known_by_its_name(framework: Path, tmp_path: Path) -> None:
+    header = (framework / "docs" / "cancer-related-medication-administration.csv").read_text(encoding="utf-8")
+    given = (
+        "a,1,3041,http://www.nlm.nih.gov/research/umls/rxnorm,cytarabine,2020-01-01,2020-01-07,,,,,completed"
+    )
+    (tmp_path / "patient.csv").write_text("mrn,gender\na,female\n", encoding="utf-8")
+    (tmp_path / "cancer-related-medication-administration.csv").write_text(
+        f"{header.splitlines()[0]}\n{given}\n", encoding="utf-8"
+    )
+    found = precheck([tmp_path], MAPPING)
+    assert [(kind.element, kind.records) for kind in found.kinds if kind.element] == [("drug_cytarabine", 1)]
+
+
 def test_the_page_is_fresh(mcode: McodeNight) -> None:
     written = (ROOT / "docs" / "mcode.md").read_text(encoding="utf-8")
     assert written == page(mcode.comparisons, accounts(mcode.store)), "stale: run `make mcode`"
