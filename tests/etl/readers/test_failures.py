@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import os
 import time
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +118,24 @@ def test_the_offset_holds_beyond_the_first_chunk(failure: Fail, monkeypatch: pyt
     found = failure(text.encode() + b"x,\xe6\n")
     assert found.row == 7
     assert f"byte {len(text.encode()) + 2} " in found.message
+
+
+@pytest.mark.parametrize("encoding", [None, "utf-8", "latin-1"])
+def test_a_packed_file_or_a_workbook_is_no_text(failure: Fail, encoding: str | None) -> None:
+    """Whatever the mapping declares; a workbook is often called .csv."""
+    packed, workbook = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(workbook, "w") as book:
+        book.writestr("[Content_Types].xml", "<Types/>")
+    with gzip.GzipFile(fileobj=packed, mode="wb") as file:
+        file.write(b"a,b\n1,2\n")
+    old = bytes.fromhex("D0CF11E0A1B11AE1") + b"\0" * 600
+    for content, says in (
+        (packed.getvalue(), "unpacked"),
+        (workbook.getvalue(), "workbook"),
+        (old, "workbook"),
+    ):
+        found = failure(content, encoding=encoding)
+        assert (found.rule, says in found.message) == ("compressed_file", True)
 
 
 def test_nul_bytes(failure: Fail) -> None:

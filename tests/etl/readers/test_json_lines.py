@@ -92,7 +92,7 @@ def test_a_line_too_long_costs_that_line_and_a_longer_one_the_file(tmp_path: Pat
         (b'[{"id": "1"},\n{"id": "2"}]\n', "bad_json"),
         (b'{\n"id": "1"\n}\n', "bad_json"),
         (b"id;sex\n1;m\n", "bad_json"),
-        (b"\x1f\x8b\x08\x00\x00", "encoding"),  # packed by gzip
+        (b"\x1f\x8b\x08\x00\x00", "compressed_file"),
         (b'{"id": "\x00"}\n', "nul_byte"),
         (b'{"id": "\xff"}\n', "encoding"),
         (b'{"_row": "1"}\n', "reserved_header"),

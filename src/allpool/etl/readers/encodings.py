@@ -16,6 +16,10 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# What no text begins with: .ZIP File Format Specification 6.3.10, section 4.3.7; [MS-CFB] 2.2; RFC 1952,
+# section 2.3.1.
+WORKBOOKS = (b"PK\x03\x04", bytes.fromhex("D0CF11E0A1B11AE1"))
+COMPRESSED = (b"\x1f\x8b\x08",)
 ASCII_BYTES = frozenset({"ascii", "utf-8"})
 """Names of codecs under which ASCII bytes are their own text, whatever was read before."""
 SAMPLE = 2**16
@@ -34,9 +38,11 @@ def decode(chunks: Iterator[bytes], *, declared: str | None, line_bytes: int) ->
     """Return the text that `chunks` hold, decoded strictly.
 
     Raises SourceError with the row: `encoding` (bytes that are no text in it, or no encoding to be told),
-    `nul_byte`, `line_too_long`. Memory stays within the text so far, one chunk and `line_bytes`.
+    `nul_byte`, `line_too_long`; without one `compressed_file`, also for a workbook. Memory stays within the
+    text so far, one chunk and `line_bytes`.
     """
     first = next(chunks, b"")
+    _refuse_packed(first)
     encoding = _encoding(first, declared)
     decoder = codecs.getincrementaldecoder(encoding)()
     content = bytearray()
@@ -57,6 +63,17 @@ def decode(chunks: Iterator[bytes], *, declared: str | None, line_bytes: int) ->
         consumed += len(chunk)
         chunk = following
     return Text(content=_line_feeds(content), encoding=encoding)
+
+
+def _refuse_packed(first: bytes) -> None:
+    if first.startswith(WORKBOOKS):
+        raise SourceError(
+            "the file is a workbook or a packed file, and no text; say the format that it has in the "
+            "mapping, or deliver it unpacked",
+            rule="compressed_file",
+        )
+    if first.startswith(COMPRESSED):
+        raise SourceError("the file is compressed; deliver it unpacked", rule="compressed_file")
 
 
 class _LineCheck:
