@@ -143,6 +143,34 @@ def test_every_cell_is_accounted_for(delivered: Any, name: str) -> None:
     assert len(centre.waiting()) == 1
 
 
+def test_a_database_that_is_down_keeps_what_it_said(delivered: Any) -> None:
+    centre = delivered("sql")
+    centre.night()
+    patients, observations = centre.said(Patient), centre.said(Observation)
+    database = centre.folder / "data" / "clinic.db"
+    database.rename(database.with_suffix(".away"))
+    down = centre.night()
+    assert {row["rule"] for row in centre.waiting() if row["status"] == "open"} >= {"unreachable"}
+    assert down.counts.retracted == 0
+    assert (centre.said(Patient), centre.said(Observation)) == (patients, observations)
+
+    database.with_suffix(".away").rename(database)
+    again = centre.night()
+    assert again.counts.inserted == again.counts.updated == again.counts.retracted == 0
+    assert [row["rule"] for row in centre.waiting() if row["status"] == "open"] == ["unknown_code"]
+
+
+@pytest.mark.parametrize("name", ["odm", "xpt", "parquet", "jsonl", "redcap"])
+def test_a_damaged_delivery_keeps_what_the_last_one_said(delivered: Any, name: str) -> None:
+    centre = delivered(name)
+    centre.night()
+    observations = centre.said(Observation)
+    (centre.folder / "data" / centre.format.main).write_bytes(bytes(range(256)) * 20)
+    damaged = centre.night()
+    assert damaged.counts.retracted == 0
+    assert centre.said(Observation) == observations
+
+
 SAID = ("0001", "0002", "0003", "1980-01-31", "31.01.1980", "free text", "72.5", "72,5")
 """What stands in the files' cells, and must not be shown."""
 DAMAGE = {
