@@ -69,12 +69,15 @@ class Answer:
 def example_answers(words: Vocabulary) -> Iterator[Answer]:
     """Yield each column of the example's files, with what its mapping reads it for."""
     config = tomllib.loads((EXAMPLE / "allpool.toml").read_text(encoding="utf-8"))
+    seen: dict[Path, list[TableProfile]] = {}
     for feed in config["feeds"]:
         mapping = load_mapping(EXAMPLE / "mappings" / feed["mapping"], words)
         for source in mapping.sources:
             right = _read_for(mapping, source)
             for path in sorted((EXAMPLE / feed["folder"]).glob(source.file or "")):
-                for table in profile(path):
+                if path not in seen:
+                    seen[path] = profile(path)
+                for table in seen[path]:
                     if _is_of(table, source):
                         yield from _answers("example", mapping.language, feed["id"], table, right, words)
 

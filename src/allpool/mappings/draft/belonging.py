@@ -31,6 +31,8 @@ COURSES = frozenset({"course", "dose_step", "interruption"})
 DOSED = frozenset({"dose_rate", "dose_rate_bsa"})
 ENOUGH = 0.4
 """Confidence from which a column counts as measuring what it is taken for."""
+ANALYTE = 0.85
+"""Confidence of the columns of a table with one value per row."""
 MOMENTARY = frozenset({"date", "timepoint", "specimen", "collection", "start", "end", "first", "last"})
 SAYING = 0.5
 """Weight from which a word says what a column is about."""
@@ -100,23 +102,37 @@ def _resolved(
         return item
     field = item.element[1:]
     if field in ("analyte", "unit", "value") and analytes:
-        if field == "analyte":
-            said = f"Names what was measured: {', '.join(dict.fromkeys(analytes.values()))}."
-            first = next(iter(analytes.values()))
-            return replace(
-                item, element=first, record=first, field="analyte", reason=said, codes=analytes,
-                code_table=None, unknown=(), confidence=min(item.confidence, 0.85),
-            )  # fmt: skip
-        first = next(iter(analytes.values()))
-        record = "mrd" if first == "mrd_value" else first
-        return replace(
-            item, element=first, record=record, field=field, confidence=min(item.confidence, 0.9), unit=None
-        )
+        return _of_analytes(item, field, found, analytes, words)
     if field in ("date", "timepoint", "specimen"):
         owner = _owner(place, field, found, measured, readings, words)
         if owner is not None:
             return _given(item, owner, field, 1.0, words)
     return _next_best(item, readings[place])
+
+
+def _of_analytes(
+    item: Suggestion,
+    field: str,
+    found: Sequence[Suggestion],
+    analytes: Mapping[str, str],
+    words: Vocabulary,
+) -> Suggestion:
+    """Return a column of a table with one value per row: what was measured, the value or its unit."""
+    first = next(iter(analytes.values()))
+    entry = words.dictionary[first]
+    record = entry.record if entry.record in words.records else first
+    if field == "analyte":
+        said = f"Names what was measured: {', '.join(dict.fromkeys(analytes.values()))}."
+        return replace(
+            item, element=first, record=record, field=field, reason=said, codes=analytes, code_table=None,
+            unknown=(), confidence=min(item.confidence, ANALYTE),
+        )  # fmt: skip
+    is_alone = [other.element for other in found].count(item.element) == 1
+    sure = max(item.confidence, ANALYTE) if is_alone else item.confidence
+    reason = f"{item.reason[:-1]}; beside the column that names what was measured."
+    return replace(
+        item, element=first, record=record, field=field, confidence=min(sure, 0.9), unit=None, reason=reason
+    )
 
 
 def _course_of(item: Suggestion, measured: Sequence[str | None]) -> Suggestion:

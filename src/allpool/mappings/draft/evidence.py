@@ -49,7 +49,8 @@ class Evidence:
 def weigh(target: Target, header: Header, column: ColumnProfile, terminology: Terminology) -> Evidence:
     """Return what the cells of `column` say for `target`."""
     if not column.filled:
-        return Evidence("allows", "the column is empty")
+        is_key = target.field == "patient"
+        return Evidence("rules out" if is_key else "allows", "the column is empty")
     match target.type:
         case "date" | "dateTime":
             return _date(header, column)

@@ -48,7 +48,7 @@ def key_pattern(column: ColumnProfile) -> KeyPattern:
 
 def _part(kind: str, lengths: tuple[int, int]) -> str:
     if kind not in CLASSES:
-        return re.escape(kind).replace("\\ ", " ")
+        return re.escape(kind).replace("\\ ", " ").replace("\\-", "-")
     low, high = lengths
     times = "" if high == 1 else f"{{{low}}}" if low == high else f"{{{low},{high}}}"
     return CLASSES[kind] + times

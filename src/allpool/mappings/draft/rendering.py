@@ -101,13 +101,13 @@ def _read(table: TableProfile) -> Mapping[str, Value]:
     if table.format in ("csv", "tsv"):
         read |= {"encoding": table.encoding} if table.encoding else {}
         read |= {"separator": table.separator} if table.separator else {}
-    if table.decimal != ".":
+    if table.decimal != "." and table.format != "redcap":  # each field's validation says its sign
         read["decimal"] = table.decimal
     if table.format in ("csv", "tsv", "excel") and table.header_row != 1:
         read["header_row"] = str(table.header_row)
     if table.sheet is not None and table.format in ("excel", "xpt"):
         read["sheet" if table.format == "excel" else "member"] = table.sheet
-    return read
+    return read | dict(table.read)
 
 
 def _key(table: TableProfile, found: Sequence[Suggestion], parts: Assembly) -> Iterator[str]:
@@ -186,5 +186,8 @@ def _open(table: TableProfile, parts: Assembly, words: Vocabulary) -> Iterator[s
             yield f"    # {written({item.column: OPEN})}  # {remark(f'{item.element}? {said}')}"
             continue
         filled = binding(item, columns[item.column], words, unit_column=None)
-        line = written({"record": str(item.record), filled.field: filled.value})
-        yield f"    # - {line}  # {remark(f'{filled.open} ' if filled.open else '')}{remark(said)}"
+        needed = {
+            name: OPEN for name, target in kind.fields.items() if target.required and name != filled.field
+        }
+        line = written({"record": str(item.record), filled.field: filled.value, **needed})
+        yield f"    # - {line}  # {remark(f'{filled.open} {said}' if filled.open else said)}"
