@@ -24,6 +24,8 @@ def doubtful_dates(prepared: Sequence[Prepared], calendar: Calendar) -> Mapping[
     columns: dict[DateColumn, list[pl.DataFrame]] = {}
     for item in prepared:
         for column, formats in dict.fromkeys(item.dates()):
+            if not calendar.texts(formats, calendar.any_zone)["error"].is_in(TELLING).any():
+                continue  # in no column that is read so
             columns.setdefault((item.source.id, column, formats), []).append(_texts(item, column))
     found: dict[DateColumn, DateDoubt] = {}
     for key, parts in columns.items():

@@ -89,6 +89,22 @@ def conversion(source: str, target: str, *, molar_mass: float | None = None) -> 
     `molar_mass` (g/mol) is the analyte's own; without it mass and amount do not meet. Arbitrary units ([iU],
     [arb'U]; UCUM 2.2, chapter 3.2) lead to nothing but themselves. Raises ValueError with a sentence.
     """
+    found, wrong = _conversion(source, target, molar_mass)
+    if found is None:
+        raise ValueError(wrong)
+    return found
+
+
+@cache
+def _conversion(source: str, target: str, molar_mass: float | None) -> tuple[tuple[float, float] | None, str]:
+    """Return factor and offset, or None and the sentence that says why there are none."""
+    try:
+        return _computed(source, target, molar_mass), ""
+    except ValueError as wrong:
+        return None, str(wrong)
+
+
+def _computed(source: str, target: str, molar_mass: float | None) -> tuple[float, float]:
     one, other = read_unit(source), read_unit(target)
     factor = one.factor / other.factor
     if one.dimension != other.dimension:

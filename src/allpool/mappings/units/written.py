@@ -65,13 +65,18 @@ def suggestion(text: str, scale: Scale) -> str | None:
     """Return the UCUM unit of `scale` whose written form is nearest to `text`, or None where none is near."""
     from rapidfuzz import fuzz, process
 
-    forms = {form: unit for form, unit in _suitable(scale).items() if len(form) >= SHORTEST}
+    suitable = _suitable(scale.canonical, tuple(scale.listed.items()), scale.molar_mass)
+    forms = {form: unit for form, unit in suitable.items() if len(form) >= SHORTEST}
     found = process.extractOne(folded(text), list(forms), scorer=fuzz.ratio, score_cutoff=ALIKE)
     return forms[found[0]] if found else None
 
 
-def _suitable(scale: Scale) -> dict[str, str]:
-    """Return the forms, and the dictionary's own units, that `scale` can convert."""
+@cache
+def _suitable(
+    canonical: str, listed: tuple[tuple[str, float], ...], molar_mass: float | None
+) -> Mapping[str, str]:
+    """Return the forms, and the dictionary's own units, that a scale can convert."""
+    scale = Scale(canonical, dict(listed), molar_mass)
     found = {folded(unit): unit for unit in scale.listed}
     for form, unit in written_forms().items():
         try:
