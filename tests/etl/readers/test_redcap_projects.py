@@ -220,3 +220,25 @@ def test_each_filled_cell_lies_in_the_sheet_of_one_instrument(projects: Path, na
     )
     assert seen == filled
     assert passed == Counter((row, column) for row, column, _ in whole.passed_over.iter_rows())
+
+
+def test_dates_are_iso_whatever_their_validation(projects: Path) -> None:
+    """An export writes dates by year, month and day, though a form shows them d/m/y or m/d/y."""
+    seen: Counter[str] = Counter()
+    for name in sorted(
+        {*WITH_DATA} - {"potentially-problematic-values"}
+    ):  # typed before there was a validation
+        found = read(projects / name)
+        assert isinstance(found, SourceTable)
+        dictionary = load_data_dictionary(
+            projects / name, DICTIONARIES.get(name, "dictionary.csv"), encoding=None, limits=ReadLimits()
+        )
+        for field in dictionary.fields:
+            if field.validation.startswith("date") and field.name in found.columns:
+                for cell in filter(from_r, found.frame[field.name].drop_nulls()):
+                    assert re.fullmatch(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}(:\d{2})?)?", cell), (
+                        name,
+                        field.name,
+                    )
+                    seen[field.validation] += 1
+    assert seen == {"date_ymd": 765, "date_mdy": 3}  # no published project has a filled d/m/y field
