@@ -16,9 +16,9 @@ from tests.fuzz.variants import Variant, variant
 __all__ = ["LARGEST", "SECONDS", "Verdict", "commands", "verdict", "verdicts"]
 
 LANGUAGES = ("en", "zh", "cs")
-IN_TERMINAL = 10
+IN_TERMINAL = 20
 """Every so many-th variant is also printed as the terminal shows it."""
-AUDITED = 8
+AUDITED = 25
 """Every so many-th variant is audited too, which takes as long as all else: the audit sees no file, only rows
 whose texts the transform has read."""
 

@@ -36,9 +36,10 @@ def leaks(text: str, *, names: Iterable[str] = (), keys: Iterable[str] = ()) -> 
 
     Names of columns are left out: what a file says where its header should be is what a person must be told.
     """
-    for name in sorted({name for name in names if name}, key=len, reverse=True):
-        text = text.replace(name, "")
-    found = [told for told in (*MARKS, NUMBER) if told in text]
-    return found + [
-        "a patient's key" for key in keys if re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", text)
-    ]
+    marks = [told for told in (*MARKS, NUMBER) if told in text]
+    known = [key for key in keys if key in text]
+    if marks or known:
+        for name in sorted({name for name in names if name}, key=len, reverse=True):
+            text = text.replace(name, "")
+    apart = [key for key in known if re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", text)]
+    return [told for told in marks if told in text] + ["a patient's key"] * len(apart)

@@ -15,7 +15,7 @@ from tests.fuzz.material import Example, read_of
 
 ONLY_BYTES = 0.25
 """Share of corruptions that know nothing of the format."""
-OTHER_FORMATS = 0.45
+OTHER_FORMATS = 0.5
 """Share of variants of formats that the example consortium does not send."""
 ONE_FILE = 7
 """Of every so many-th variant only the corrupted file is named to `check`, not its folder."""
