@@ -83,9 +83,10 @@ def _json(resource: Any) -> str:
 @click.option("--to", "field", metavar="SOURCE.RECORD.FIELD", help="Field of a ConceptMap from elsewhere.")
 @click.option("--dry-run", is_flag=True, help="Check all, write nothing.")
 def import_(file: Path, mapping_file: Path, field: str | None, *, dry_run: bool) -> int:
-    """Take a filled work-list, an export or a ConceptMap into the code files that the mapping names.
+    """Take a filled work-list, an export or a ConceptMap into the code files of the mapping's fields.
 
-    For fields that name no code file it says what to write where. Nothing is written where anything is wrong.
+    What is of fields without a code file goes into the mapping's code sheet; a mapping that names none gets
+    one. Nothing is written where anything is wrong.
 
     Example: allpool terminology import brno_codes.csv --mapping mappings/004.yaml
     """
@@ -97,14 +98,13 @@ def import_(file: Path, mapping_file: Path, field: str | None, *, dry_run: bool)
     verb = "would be added" if dry_run else "added"
     for name, texts in done.written.items():
         click.echo(f"{texts} texts {verb} to {name}")
-    for advice in done.advice:
-        click.echo(f"{mapping_file.name}, record in line {advice.line} ({advice.place}): write")
-        click.echo(f"    {advice.write}")
+    if done.named is not None:
+        click.echo(f"{mapping_file.name} {'would name' if dry_run else 'names'} {done.named} now (`codes`)")
     notes = {"known already": done.known, "without a code yet": unfilled, "of other mappings": others}
     told = ", ".join(f"{count} lines {what}" for what, count in notes.items() if count)
     if told:
         click.echo(told)
-    return int(ExitCode.NEEDS_A_PERSON if done.advice or unfilled else ExitCode.OK)
+    return int(ExitCode.NEEDS_A_PERSON if unfilled else ExitCode.OK)
 
 
 def _incoming(file: Path, mapping_file: Path, field: str | None) -> tuple[list[SheetRow], int, int]:

@@ -1,8 +1,9 @@
-"""Taking relations into a mapping: its code files are written, for all else is said what to write where."""
+"""Taking relations into a mapping: into the code files of its fields, else into its code sheet."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,12 @@ from allpool.errors import AllpoolError, MappingError
 from allpool.errors import Place as Where
 from allpool.mappings.code_blocks import TRUTH, Address, Block, Place, places
 from allpool.mappings.code_files import code_file, read_code_file
-from allpool.mappings.code_sheets import SheetRow, addressed
+from allpool.mappings.code_sheets import EXPORTED, KNOWN, SheetRow, addressed, sheet_cells, sheet_lines
 from allpool.mappings.compile import Vocabulary, load_mapping
 from allpool.mappings.concept_maps import read_column_system
 from allpool.mappings.plan import CompiledMapping
 from allpool.mappings.relations import Relation
-from allpool.mappings.spreadsheets import Line
+from allpool.mappings.spreadsheets import Line, written
 from allpool.mappings.terminology import Terminology, normal
 from allpool.mappings.words import TRUE_FALSE
 
@@ -26,20 +27,12 @@ MOST_FAULTS: Final = 20
 
 
 @dataclass(frozen=True)
-class Advice:
-    """What a person writes into the mapping by hand."""
-
-    line: int
-    place: str
-    write: str
-
-
-@dataclass(frozen=True)
 class Imported:
-    """What an import did: texts added by code file, what is to be written by hand, texts known before."""
+    """What an import did: texts added by file, the code sheet that is new, texts known before."""
 
     written: Mapping[str, int] = field(default_factory=dict)
-    advice: Sequence[Advice] = ()
+    named: str | None = None
+    """Code sheet that the mapping did not name before."""
     known: int = 0
 
 
@@ -73,11 +66,11 @@ def rows_of_blocks(blocks: Sequence[Block], *, mapping: str, file: str, to: Addr
 def take_in(
     rows: Sequence[SheetRow], mapping_file: Path, vocabulary: Vocabulary, *, dry_run: bool = False
 ) -> Imported:
-    """Write `rows` into the code files that the mapping names, and say what is left to write by hand.
+    """Write `rows` into the code file that the field names, else into the mapping's code sheet.
 
-    Nothing is written where anything is wrong: an unknown field or code, two codes for one text, or another
-    code than the mapping says. Raises `MappingError` that tells each with its line. With `dry_run` nothing is
-    written.
+    A mapping that names no code sheet gets one beside it, and the line `codes:` that names it. Nothing is
+    written where anything is wrong: an unknown field or code, two codes for one text, or another code than
+    the mapping says. Raises `MappingError` that tells each with its line. With `dry_run` nothing is written.
     """
     mapping = load_mapping(mapping_file, vocabulary)
     known = {place.address: place for place in places(mapping)}
@@ -99,10 +92,12 @@ def take_in(
         raise MappingError(
             "nothing was written:\n" + "\n".join(faults[:MOST_FAULTS]) + more, place=Where(file=mapping.file)
         )
-    files, advice = _sorted(fresh, known)
-    if files and not dry_run:
-        _write(files, mapping_file, vocabulary)
-    return Imported({name: len(found) for name, found in files.items()}, advice, repeated)
+    files, rest = _sorted(fresh, known)
+    sheet = mapping.codes or f"{mapping_file.stem}_codes.csv"
+    if fresh and not dry_run:
+        _write(files, rest, mapping, mapping_file, sheet, vocabulary)
+    written = {name: len(found) for name, found in files.items()} | ({sheet: len(rest)} if rest else {})
+    return Imported(written, sheet if rest and mapping.codes is None else None, repeated)
 
 
 def _at(row: SheetRow) -> str:
@@ -157,67 +152,75 @@ def _keeps_text(place: Place) -> bool:
 
 def _sorted(
     fresh: Mapping[Address, Sequence[Relation]], known: Mapping[Address, Place]
-) -> tuple[dict[str, list[Relation]], list[Advice]]:
-    """Return relations by the code file that takes them, and the advice for fields that name none."""
+) -> tuple[dict[str, list[Relation]], list[tuple[Place, Relation]]]:
+    """Return relations by the code file that takes them, and those of fields that name none."""
     files: dict[str, list[Relation]] = {}
-    advice = []
+    rest: list[tuple[Place, Relation]] = []
     for address, relations in fresh.items():
         codes = known[address].field.binding.codes
         if codes is not None and codes.file is not None:
             files.setdefault(codes.file, []).extend(relations)
         else:
-            advice.append(_advice(known[address], relations))
-    return files, advice
-
-
-def _advice(place: Place, relations: Sequence[Relation]) -> Advice:
-    codes = place.field.binding.codes
-    words = {relation.text: _target(relation) for relation in relations}
-    written = ", ".join(f"{_yaml(text)}: {target}" for text, target in words.items())
-    address = place.address
-    where = f"source {address.source}, record {address.record}, field {address.field}"
-    if codes is not None and codes.words:
-        return Advice(place.rule.line, where, f"among the words under `codes`: {written}")
-    table = place.table
-    return Advice(place.rule.line, where, f"codes: {{table: {table}, words: {{{written}}}}}")
-
-
-def _target(relation: Relation) -> str:
-    if relation.is_equal and relation.comment is None and relation.code is not None:
-        return _yaml(relation.code)
-    parts = [
-        f"{name}: {_yaml(value)}"
-        for name, value in (
-            ("code", relation.code),
-            ("equivalence", relation.equivalence),
-            ("comment", relation.comment),
-        )
-        if value is not None
-    ]
-    return f"{{{', '.join(parts)}}}"
-
-
-def _yaml(text: str) -> str:
-    """Return a text as YAML holds it in double quotes, which is as JSON does."""
-    return json.dumps(text, ensure_ascii=False)
+            rest += [(known[address], relation) for relation in relations]
+    return files, rest
 
 
 def _write(
-    files: Mapping[str, Sequence[Relation]], mapping_file: Path, vocabulary: Vocabulary
-) -> CompiledMapping:
-    """Write code files; where the mapping does not load with them, put back what they were."""
-    before: dict[Path, bytes] = {}
+    files: Mapping[str, Sequence[Relation]],
+    rest: Sequence[tuple[Place, Relation]],
+    mapping: CompiledMapping,
+    mapping_file: Path,
+    sheet: str,
+    vocabulary: Vocabulary,
+) -> None:
+    """Write code files and sheet; where the mapping does not load with them, put back what they were."""
+    before: dict[Path, bytes | None] = {}
+
+    def put(path: Path, content: bytes) -> None:
+        before.setdefault(path, path.read_bytes() if path.exists() else None)
+        _replace(path, content)
+
     try:
         for name, relations in files.items():
             path = mapping_file.parent / name
-            before[path] = path.read_bytes()
             kept = [relation for relation, _ in read_code_file(path, name=name)]
-            _replace(path, code_file([*kept, *_once(relations)]).encode())
-        return load_mapping(mapping_file, vocabulary)
+            put(path, code_file([*kept, *_once(relations)]).encode())
+        if rest:
+            put(mapping_file.parent / sheet, _sheet(mapping, mapping_file.parent / sheet, rest).encode())
+            if mapping.codes is None:
+                put(mapping_file, _named(mapping_file, sheet))
+        load_mapping(mapping_file, vocabulary)
     except (AllpoolError, OSError):
         for path, content in before.items():
-            _replace(path, content)
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                _replace(path, content)
         raise
+
+
+def _sheet(mapping: CompiledMapping, path: Path, rest: Sequence[tuple[Place, Relation]]) -> str:
+    """Return the code sheet with new lines after those that it has."""
+    if mapping.codes is None and path.exists():
+        raise MappingError(
+            f"is there, and {mapping.file} does not name it; write `codes: {path.name}` at its top, or "
+            "rename the file",
+            place=Where(file=path.name),
+        )
+    kept = [dict(line.cells) for line in sheet_lines(path)] if mapping.codes else []
+    return written(KNOWN if kept else EXPORTED, [*kept, *(sheet_cells(mapping, *item) for item in rest)])
+
+
+def _named(mapping_file: Path, sheet: str) -> bytes:
+    """Return the mapping with a line that names its code sheet, after its version."""
+    text = mapping_file.read_bytes().decode()
+    found = re.search(r"^version:[^\r\n]*(\r?\n)", text, flags=re.MULTILINE)
+    if found is None:
+        raise MappingError(
+            f"write `codes: {sheet}` at its top and import again", place=Where(file=mapping_file.name)
+        )
+    line = f"codes: {json.dumps(sheet, ensure_ascii=False)}    # filled work-lists{found[1]}"
+    return (text[: found.end()] + line + text[found.end() :]).encode()
 
 
 def _once(relations: Sequence[Relation]) -> list[Relation]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from allpool.mappings.code_blocks import Address, places
+from allpool.mappings.code_blocks import Address, Place, places
 from allpool.mappings.code_files import relation_of
 from allpool.mappings.plan import CompiledMapping
 from allpool.mappings.relations import Relation
@@ -53,15 +53,20 @@ def mapping_sheet(mapping: CompiledMapping) -> str:
 def _rows(mapping: CompiledMapping) -> Iterator[Mapping[str, object]]:
     for place in places(mapping):
         for relation in place.relations:
-            yield {
-                "mapping": mapping.file,
-                "source": place.address.source,
-                "record": place.address.record,
-                "field": place.address.field,
-                "column": place.column,
-                "code_table": place.table,
-                **relation_cells(relation),
-            }
+            yield sheet_cells(mapping, place, relation)
+
+
+def sheet_cells(mapping: CompiledMapping, place: Place, relation: Relation) -> Mapping[str, object]:
+    """Return the cells of one line of an export."""
+    return {
+        "mapping": mapping.file,
+        "source": place.address.source,
+        "record": place.address.record,
+        "field": place.address.field,
+        "column": place.column,
+        "code_table": place.table,
+        **relation_cells(relation),
+    }
 
 
 def relation_cells(relation: Relation) -> dict[str, object]:
@@ -76,7 +81,7 @@ def read_sheet(path: Path, *, mapping: str) -> Sheet:
     """
     rows: list[SheetRow] = []
     unfilled = others = 0
-    for line in read_lines(path, name=path.name, needed=NEEDED, known=KNOWN):
+    for line in sheet_lines(path):
         cells = line.cells
         if cells.get("mapping") and Path(cells["mapping"]).name != mapping:
             others += 1
@@ -85,6 +90,11 @@ def read_sheet(path: Path, *, mapping: str) -> Sheet:
         else:
             rows.append(_filled(line))
     return Sheet(tuple(rows), unfilled, others)
+
+
+def sheet_lines(path: Path) -> Iterator[Line]:
+    """Yield the lines of a code sheet as they stand."""
+    return read_lines(path, name=path.name, needed=NEEDED, known=KNOWN)
 
 
 def _filled(line: Line) -> SheetRow:

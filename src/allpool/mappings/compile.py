@@ -13,6 +13,7 @@ from allpool.mappings.dictionary import Dictionary, load_dictionary
 from allpool.mappings.external import external_code
 from allpool.mappings.fields import check_missing, check_pattern, compile_field
 from allpool.mappings.functions import FUNCTIONS
+from allpool.mappings.mapping_sheet import SourceSheet, read_mapping_sheet
 from allpool.mappings.not_collected import compile_not_collected
 from allpool.mappings.plan import ABSENT, CompiledMapping, FieldPlan, LandingPlan, RulePlan, SourcePlan
 from allpool.mappings.positions import Document, Location, read_yaml
@@ -56,8 +57,9 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
     document = read_yaml(path)
     content = document.parse(MappingFile)
     _check_timezones(document, content.timezone)
+    sheet = read_mapping_sheet(document, content.codes)
     sources = tuple(
-        _source(document, content, name, source, words)
+        _source(document, content, name, source, words, SourceSheet(sheet, name))
         for name, source in content.sources.items()
         if source.is_mapped
     )
@@ -68,7 +70,7 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
     not_collected = compile_not_collected(
         document, content.not_collected, rules, words.dictionary, words.records
     )
-    return CompiledMapping(
+    mapping = CompiledMapping(
         name=content.mapping,
         version=content.version,
         language=content.language,
@@ -79,8 +81,11 @@ def load_mapping(path: Path, vocabulary: Vocabulary | None = None) -> CompiledMa
         landings=tuple(_landings(document, content)),
         file=path.name,
         hash=digest,
+        codes=content.codes,
         not_collected=not_collected,
     )
+    sheet.check(mapping)
+    return mapping
 
 
 def _check_timezones(document: Document, given: str | Mapping[str, str]) -> None:
@@ -106,7 +111,12 @@ def _landings(document: Document, content: MappingFile) -> Iterator[LandingPlan]
 
 
 def _source(
-    document: Document, content: MappingFile, name: str, source: Source, words: Vocabulary
+    document: Document,
+    content: MappingFile,
+    name: str,
+    source: Source,
+    words: Vocabulary,
+    sheet: SourceSheet,
 ) -> SourcePlan:
     at: Location = ("sources", name)
     assert source.patient is not None  # noqa: S101  # a source that is mapped has one
@@ -123,7 +133,7 @@ def _source(
     rules = tuple(
         rule
         for index, record in enumerate(source.records)
-        for rule in _rules(document, content, name, record, words, (*at, "records", index))
+        for rule in _rules(document, content, name, record, words, sheet, (*at, "records", index))
     )
     plan = SourcePlan(
         name=name,
@@ -195,11 +205,17 @@ def _check_function(document: Document, computed: Computed, at: Location) -> Non
 
 
 def _rules(
-    document: Document, content: MappingFile, source: str, record: Record, words: Vocabulary, at: Location
+    document: Document,
+    content: MappingFile,
+    source: str,
+    record: Record,
+    words: Vocabulary,
+    sheet: SourceSheet,
+    at: Location,
 ) -> list[RulePlan]:
     """Return the rules of one record: one, or one per text that it is repeated for."""
     if not record.repeat:
-        return [_rule(document, content, source, record, words, at, "")]
+        return [_rule(document, content, source, record, words, sheet, at, "")]
     lengths = {len(texts) for texts in record.repeat.values()}
     if len(lengths) != 1:
         document.fail("all lists under `repeat` have the same length", (*at, "repeat"))
@@ -210,6 +226,7 @@ def _rules(
             source,
             _filled_in(record, {name: texts[turn] for name, texts in record.repeat.items()}),
             words,
+            sheet,
             at,
             f"#{turn + 1}",
         )
@@ -270,6 +287,7 @@ def _rule(
     source: str,
     record: Record,
     words: Vocabulary,
+    sheet: SourceSheet,
     at: Location,
     turn: str,
 ) -> RulePlan:
@@ -286,6 +304,8 @@ def _rule(
     for name, target in kind.fields.items():
         if target.required and name not in record.fields:
             document.fail(f"{record.record} needs the field '{name}'", at)
+    line = document.line(at)
+    said = sheet.of(record.record, line, list(record.fields))
     fields: list[FieldPlan] = [
         compile_field(
             document,
@@ -297,6 +317,7 @@ def _rule(
             words.terminology,
             missing=content.sources[source].missing,
             language=content.language,
+            sheet=said[name],
         )
         for name, binding in record.fields.items()
     ]
@@ -326,16 +347,16 @@ def _rule(
         when=record.when,
         key_columns=record.key,
         fields=tuple(fields),
-        line=document.line(at),
+        line=line,
         takes_absence=any(target.column == ABSENT for target in kind.fields.values()),
     )
 
 
 def _from_file(fields: Sequence[FieldPlan]) -> str:
-    """Return what code files say of fields, as a text that changes when they do."""
-    said = [
-        repr(item.words.relations)
-        for item in fields
-        if item.words is not None and item.binding.codes is not None and item.binding.codes.file is not None
-    ]
-    return "".join(said)
+    """Return what code files and the code sheet say of fields, as a text that changes when they do."""
+    found = []
+    for item in fields:
+        own = item.binding.codes.relations if item.binding.codes is not None else ()
+        said = item.words.relations[len(own) :] if item.words is not None else ()
+        found += [repr((item.name, said))] if said else []
+    return "".join(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -12,6 +12,7 @@ from allpool.mappings.constants import constant_fault
 from allpool.mappings.dates import DateFormat, check_unknown, date_format
 from allpool.mappings.dictionary import Dictionary, Usual, ValueType
 from allpool.mappings.external import external_code
+from allpool.mappings.mapping_sheet import Said
 from allpool.mappings.plan import ABSENT, FieldPlan, Kind, Words
 from allpool.mappings.positions import Document, Location
 from allpool.mappings.records import FieldTarget, RecordType
@@ -46,9 +47,10 @@ def compile_field(
     *,
     missing: Mapping[str, str | None],
     language: str,
+    sheet: Sequence[Said],
 ) -> FieldPlan:
     """Return the plan of one field; `missing` are the source's texts that say nothing, `language` is that
-    of its names of months.
+    of its names of months, `sheet` is what the mapping's code sheet says of it.
 
     Raises `MappingError` with file and line where the binding does not fit the element.
     """
@@ -60,7 +62,9 @@ def compile_field(
     kind = _kind(meaning.type, column, known)
     _check_words(document, at, binding, kind)
     keeps_text = f"{column}_delivered" in known and binding.constant is None and not target.specimen
-    words = compile_words(document, at, binding, kind, meaning.codes, terminology, keeps_text=keeps_text)
+    words = compile_words(
+        document, at, binding, kind, meaning.codes, terminology, keeps_text=keeps_text, sheet=sheet
+    )
     system = _system(meaning, terminology) if kind == "coding" else None
     scale = Scale(meaning.unit or "", meaning.units, meaning.molar_mass) if kind == "quantity" else None
     if scale is not None:

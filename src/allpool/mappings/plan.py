@@ -206,6 +206,8 @@ class CompiledMapping:
     file: str
     hash: str
     """Over the mapping file, those that it names, the dictionary, the terminology and the record types."""
+    codes: str | None = None
+    """The code sheet beside the mapping."""
     not_collected: tuple[NotCollectedPlan, ...] = ()
     landings: tuple[LandingPlan, ...] = ()
     """FHIR files, in the order of the mapping; one that several name lands once."""

@@ -262,6 +262,8 @@ class MappingFile(Frozen):
     """IANA name, or centre -> IANA name; a time of day without an offset is read in it."""
     study: Scope | None = None
     centre: Scope | None = None
+    codes: Text | None = None
+    """CSV file relative to the mapping, a filled work-list: what texts of its fields become."""
     not_collected: Many = ()
     """Records and data elements that are never sent, so that their absence says nothing of a patient."""
     sources: Mapping[str, Source]

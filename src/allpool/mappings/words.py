@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple, NoReturn
 
@@ -33,13 +33,15 @@ def compile_words(
     terminology: Terminology,
     *,
     keeps_text: bool,
+    sheet: Iterable[tuple[Relation, Callable[[str], NoReturn]]] = (),
 ) -> Words | None:
     """Return what a field's texts mean; None where it reads no words.
 
     `own` is the element's code table; `keeps_text` says whether the text as delivered stands beside the code
-    in the store. Raises `MappingError` with file and line.
+    in the store; `sheet` is what the mapping's code sheet says, and how to fail there. Raises
+    `MappingError` with file and line.
     """
-    said = _said(document, at, binding.codes)
+    said = _said(document, at, binding.codes, sheet)
     if kind == "boolean":
         words = _truth(document, at, binding.codes, said, terminology)
     elif kind in ("integer", "text"):
@@ -61,17 +63,22 @@ def compile_words(
     return words
 
 
-def _said(document: Document, at: Location, codes: Codes | None) -> list[_Said]:
-    """Return the relations of the mapping and of its code file; a text with two meanings fails."""
-    if codes is None:
-        return []
-    written = [_Said(item, _failing(document, at, item.text)) for item in codes.relations]
-    if codes.file is not None:
+def _said(
+    document: Document,
+    at: Location,
+    codes: Codes | None,
+    sheet: Iterable[tuple[Relation, Callable[[str], NoReturn]]],
+) -> list[_Said]:
+    """Return the relations of the mapping, its code file and its sheet; a text with two meanings fails."""
+    own = codes.relations if codes is not None else ()
+    written = [_Said(item, _failing(document, at, item.text)) for item in own]
+    if codes is not None and codes.file is not None:
         path = PurePosixPath(codes.file)
         if path.is_absolute() or ".." in path.parts:
             document.fail("a code file stands beside the mapping or beneath it", (*at, "codes"))
         read = read_code_file(document.path.parent / path, name=codes.file)
         written += [_Said(relation, line.fail) for relation, line in read]
+    written += [_Said(relation, fail) for relation, fail in sheet]
     seen: dict[str, Relation] = {}
     for relation, fail in written:
         before = seen.setdefault(normal(relation.text), relation)
@@ -139,7 +146,7 @@ def _truth(
         if relation.code is not None and relation.code not in TRUE_FALSE:
             document.fail("a yes-or-no field is coded by true and false", (*at, "codes"))
     if codes is None:
-        return Words({"true": "true", "false": "false"}, frozenset(), None)
+        return _merged({"true": "true", "false": "false"}, frozenset(), said, table=None)
     if codes.table is None:
         return _merged({}, frozenset(), said, table=None)
     if codes.table not in terminology:
