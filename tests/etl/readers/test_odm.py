@@ -142,6 +142,16 @@ def test_an_item_that_repeats_within_a_form_asks_for_its_group(failure: Fail) ->
     assert "item_group" in found.message
 
 
+def test_metadata_may_stand_elsewhere(table: Read, failure: Fail) -> None:
+    alone = HEAD[: HEAD.index("<Study")] + HEAD[HEAD.index("<ClinicalData") :]
+    found = table(odm(head=alone), format="odm", form="F.LAB")
+    assert found.frame.drop("_row").equals(
+        table(odm(), format="odm", form="F.LAB").frame.select(found.columns)
+    )
+    refused = failure(odm(head=alone), format="odm", form="F.AE")
+    assert (refused.rule, "F.AE" in refused.message) == ("empty_file", True)
+
+
 def test_data_within_the_file_wait(table: Read) -> None:
     image = '<ItemDataBase64Binary ItemOID="I.SEEN">AAAA</ItemDataBase64Binary>'
     found = table(
@@ -192,6 +202,7 @@ def test_a_document_type_is_refused_before_an_entity_is_read(failure: Fail, cont
         (b'<?xml version="1.0" encoding="gb18030"?><ODM/>', "encoding"),
         (b'<?xml version="1.0" encoding="klingon"?><ODM/>', "encoding"),
         (odm().replace(b"Snapshot", b"Transactional"), "snapshot"),
+        (odm().replace(b'ODMVersion="1.3.2"', b'ODMVersion="2.0"'), "1.3"),
         (odm().replace(b'SubjectKey="P1"', b'SubjectKey="P1" TransactionType="Remove"'), "snapshot"),
     ],
 )

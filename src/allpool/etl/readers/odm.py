@@ -81,6 +81,12 @@ class _Scan:
                 rule="unreadable_odm",
                 place=Place(row=self._cursor.line),
             )
+        if attributes.get("ODMVersion", "1").startswith("2"):
+            raise SourceError(
+                "the file is of version 2 of ODM, which is not read; export it as CDISC ODM 1.3",
+                rule="unreadable_odm",
+                place=Place(row=self._cursor.line),
+            )
         if attributes.get("FileType") == "Transactional":
             _not_a_snapshot(self._cursor.line)
         self._is_odm = True
@@ -255,7 +261,8 @@ class _Scan:
 def _oid(read: OdmRead, metadata: Metadata) -> str:
     wanted = str(read.form or read.item_group)
     known = metadata.forms if read.form is not None else metadata.groups
-    if wanted in known:
+    # a file may leave its metadata to another: then only an OID can be meant
+    if wanted in known or not metadata.items:
         return wanted
     named = [oid for oid, said in known.items() if wanted in (said.get("FormName"), said.get("Name"))]
     if len(named) == 1:
