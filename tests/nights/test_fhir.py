@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.engine import Engine
 
+from allpool.analysis.lineage.places import CellPlace
+from allpool.analysis.trace import trace, trace_place
 from allpool.errors import ExitCode
 from allpool.etl.precheck import precheck
 from allpool.models import (
@@ -126,10 +128,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def night(folder: Path, store_url: str | None = None) -> tuple[Engine, Any, Any]:
+Night = Callable[..., tuple[Engine, Any, Any]]
+
+
+@pytest.fixture
+def night(folder: Path) -> Iterator[Night]:
     """Run a night; return the store, the report and the feed's result."""
-    engine, report = run(folder / "allpool.toml", store_url or f"sqlite:///{folder / 'store.db'}")
-    return engine, report, next(feed for feed in report.feeds if feed.feed == "one")
+    engines: list[Engine] = []
+
+    def once(store_url: str | None = None) -> tuple[Engine, Any, Any]:
+        engine, report = run(folder / "allpool.toml", store_url or f"sqlite:///{folder / 'store.db'}")
+        engines.append(engine)
+        return engine, report, next(feed for feed in report.feeds if feed.feed == "one")
+
+    yield once
+    for engine in engines:
+        engine.dispose()
 
 
 def rows(engine: Engine, entity: Any, **equal: Any) -> list[Any]:
@@ -140,8 +154,8 @@ def rows(engine: Engine, entity: Any, **equal: Any) -> list[Any]:
         return list(connection.execute(query if order is None else query.order_by(order)))
 
 
-def test_resources_land_and_become_records(folder: Path, store_url: str):
-    engine, report, feed = night(folder, store_url)
+def test_resources_land_and_become_records(folder: Path, store_url: str, night: Night):
+    engine, report, feed = night(store_url)
     assert (feed.status, feed.waiting, report.exit_code) == ("published", 0, ExitCode.OK)
     landed = rows(engine, LandedResource)
     assert sorted(row.resource_type for row in landed) == [
@@ -158,12 +172,11 @@ def test_resources_land_and_become_records(folder: Path, store_url: str):
     assert json.loads(observation.resource)["method"] == {"text": "counted"}
     subjects = {row.identifier for row in rows(engine, ResearchSubject)}
     assert {row.patient for row in landed if row.resource_type != "Condition"} == subjects
-    engine.dispose()
 
 
-def test_no_direct_identifier_is_anywhere_in_the_store(folder: Path):
+def test_no_direct_identifier_is_anywhere_in_the_store(folder: Path, night: Night):
     write(folder, "Broken.ndjson", [json.dumps(patient("p1"))[:-30], {**patient("p1"), "name": "Novakova"}])
-    engine, _, _ = night(folder)
+    engine, _, _ = night()
     with engine.connect() as connection:
         for table in LandedResource.metadata.sorted_tables:
             for row in connection.execute(select(table)):
@@ -172,11 +185,10 @@ def test_no_direct_identifier_is_anywhere_in_the_store(folder: Path):
                     table.name
                 )
                 assert not {secret for secret in SECRETS[3:] if secret in said}, table.name
-    engine.dispose()
 
 
-def test_every_leaf_is_accounted_for(folder: Path):
-    _, _, feed = night(folder)
+def test_every_leaf_is_accounted_for(folder: Path, night: Night):
+    _, _, feed = night()
     accounts = feed.accounts
     assert set(accounts) == {
         *("Condition.ndjson", "Observation.ndjson", "Patient.ndjson"),
@@ -194,19 +206,35 @@ def test_every_leaf_is_accounted_for(folder: Path):
     patients = accounts["Patient.ndjson [Patient]"]
     assert patients.ignored_by["direct identifier dropped at landing: name"] == 2
     assert patients.ignored_by["landed as a pseudonym"] == 2
-    engine, _, again = night(folder)
+    engine, _, again = night()
     assert again.status == "unchanged"
     assert again.accounts["Patient.ndjson"] == whole.repeated()
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(CellAccount)) == 10
-    engine.dispose()
 
 
-def test_what_changes_is_a_version_and_what_goes_is_retracted(folder: Path, store_url: str):
-    night(folder, store_url)
+def test_a_landed_resource_is_walked_back_to_its_line_and_forward_to_its_records(folder: Path, night: Night):
+    engine, _, _ = night()
+    (whole,) = (row for row in rows(engine, LandedResource, resource_type="Patient") if row.source_row == 2)
+    with engine.connect() as connection:
+        walk = trace(connection, whole.id)
+        assert walk.parts["place"][0]["file"] == "Patient.ndjson"
+        assert walk.parts["place"][0]["row"] == 2
+        assert {row["table"] for row in walk.parts["records of its row"]} == {"patient", "research_subject"}
+        back = trace_place(connection, CellPlace("Patient.ndjson", 2))
+        assert [row["id"] for row in back.parts["landed whole"]] == [whole.id]
+        assert {row["table"] for row in back.parts["resources of its row"]} == {"patient", "research_subject"}
+        cell = trace_place(connection, CellPlace("Patient.ndjson", 2, column="gender"))
+        assert {row["fills"] for row in cell.parts["resources it fills"]} == {"gender"}
+        kept = trace_place(connection, CellPlace("Patient.ndjson", 2, column="address[0].line[0]"))
+        assert [row["id"] for row in kept.parts["landed whole"]] == [whole.id]
+
+
+def test_what_changes_is_a_version_and_what_goes_is_retracted(folder: Path, store_url: str, night: Night):
+    night(store_url)
     write(folder, "Patient.ndjson", [patient("p1", active=True), patient("p2")])
     write(folder, "Observation.ndjson", [wbc("o1", "5.10")])
-    engine, _, feed = night(folder, store_url)
+    engine, _, feed = night(store_url)
     versions = {row.source_row: row.version for row in rows(engine, LandedResource, resource_type="Patient")}
     assert versions == {1: 2, 2: 1}
     assert len(rows(engine, LandedResource, resource_type="Observation")) == 1
@@ -217,19 +245,18 @@ def test_what_changes_is_a_version_and_what_goes_is_retracted(folder: Path, stor
     assert '"value":7.2' in before["retract"]["resource"]
     assert feed.accounts["Patient.ndjson"].unchanged == 6
     write(folder, "Observation.ndjson", [wbc("o1", "5.10"), wbc("o2", "7.2", of="p2")])
-    night(folder, store_url)
+    night(store_url)
     (again,) = (
         row for row in rows(engine, LandedResource, resource_type="Observation") if row.source_row == 2
     )
     assert again.version == 2
-    engine.dispose()
 
 
-def test_a_file_that_breaks_keeps_what_it_said_before(folder: Path):
-    night(folder)
+def test_a_file_that_breaks_keeps_what_it_said_before(folder: Path, night: Night):
+    night()
     (folder / "data" / "Condition.ndjson").write_bytes(b"\x1f\x8b\x08\x00")
     write(folder, "Observation.ndjson", [wbc("o1", "5.10"), wbc("o2", "7.2", of="p2")[:-9]])
-    engine, report, feed = night(folder)
+    engine, report, feed = night()
     assert (feed.status, report.exit_code) == ("published", ExitCode.NEEDS_A_PERSON)
     waits = {(row.file, row.row, row.rule, row.value) for row in rows(engine, Quarantine, status="open")}
     assert waits == {
@@ -237,12 +264,11 @@ def test_a_file_that_breaks_keeps_what_it_said_before(folder: Path):
         ("Observation.ndjson", 2, "not_json", None),
     }
     assert len(rows(engine, LandedResource, resource_type="Condition")) == 1
-    engine.dispose()
 
 
-def test_an_element_at_fault_waits_once(folder: Path):
+def test_an_element_at_fault_waits_once(folder: Path, night: Night):
     write(folder, "Patient.ndjson", [patient("p1", gender=["female"]), patient("p2", birthDate="in May")])
-    engine, _, feed = night(folder)
+    engine, _, feed = night()
     waits = sorted((row.row, row.sheet or "", row.column, row.rule) for row in rows(engine, Quarantine))
     assert waits == [
         (1, "Patient", "gender[0]", "fhir_type"),
@@ -251,7 +277,6 @@ def test_an_element_at_fault_waits_once(folder: Path):
     ]
     assert feed.accounts["Patient.ndjson"].quarantined == 2
     assert all(account.balanced for account in feed.accounts.values())
-    engine.dispose()
 
 
 def test_check_tells_what_would_land_and_what_is_refused(folder: Path):

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
+from allpool.analysis.lineage import landed
 from allpool.analysis.lineage.behind import Behind, resources_behind
 from allpool.analysis.lineage.cells import (
     Resource,
@@ -31,6 +32,7 @@ from allpool.analysis.lineage.moved import (
 from allpool.analysis.lineage.places import CellPlace, find_place, told, waiting_at
 from allpool.errors import AnalysisError
 from allpool.models import (
+    LANDED,
     AnalysisResult,
     AnalysisSubject,
     Base,
@@ -82,6 +84,9 @@ def trace(connection: Connection, id_: str) -> Trace:
         found = _by_id(connection, str(table.name), id_)
         if found:
             return _of_resource(connection, catalogue, Resource(str(table.name), found[0]))
+    whole = _by_id(connection, LANDED.name, id_)
+    if whole:
+        return _of_landed(connection, whole[0])
     entry = _by_id(connection, Quarantine.__tablename__, id_)
     if entry:
         return _of_entry(connection, catalogue, entry[0])
@@ -117,6 +122,9 @@ def trace_place(connection: Connection, place: CellPlace) -> Trace:
         ]
     else:
         parts["resources of its row"] = [_named(resource) for resource in resources]
+    whole = landed.landed_at(connection, feed=found.feed, path=found.path, row=place.row)
+    if whole:
+        parts["landed whole"] = whole
     waiting = waiting_at(connection, found)
     if waiting:
         parts["waits in quarantine"] = waiting
@@ -164,6 +172,17 @@ def _of_resource(connection: Connection, catalogue: Catalogue, resource: Resourc
     if resource.table == "research_subject":
         rests = {resource.id: Rests(frozenset({resource.id}), everything=True)}
     return Trace(resource.table, resource.id, {**parts, **_forward(connection, catalogue, rests)})
+
+
+def _of_landed(connection: Connection, row: dict[str, Any]) -> Trace:
+    parts: dict[str, Rows] = {"row": [landed.told(row)], "place": landed.place_of(connection, row)}
+    records = [_named(resource) for resource in landed.records_of(connection, row)]
+    if records:
+        parts["records of its row"] = records
+    history = _history(connection, str(row["id"]))
+    if history:
+        parts["earlier versions"] = history
+    return Trace(LANDED.name, str(row["id"]), parts)
 
 
 def _of_entry(connection: Connection, catalogue: Catalogue, entry: dict[str, Any]) -> Trace:

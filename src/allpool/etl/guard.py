@@ -21,6 +21,7 @@ RULE: Final = "direct_identifier"
 KEY_RULE: Final = "identifying_patient_key"
 """Warns only; in `quality_result`."""
 
+IN_NAME: Final = "the name of a file or sheet holds a direct identifier; rename it in the delivery"
 IN_CELL: Final = "no direct identifier in the cell; take it out at the centre"
 REMEDY: Final = "name the column under `ignore`, or make it the patient key, which is pseudonymised"
 
@@ -104,7 +105,7 @@ def _named(table: SourceTable, plan: SourcePlan) -> SourceFailure | None:
     facts = table.facts
     if identifying(pl.Series([facts.path, facts.sheet or ""])).any():
         path = plan.file or plan.name
-        message = "the name of a file or sheet holds a direct identifier; rename it in the delivery"
+        message = IN_NAME
         return _refused(replace(facts, path=path, sheet=None), message)
     if identifying(pl.Series(table.columns, dtype=pl.String)).any():
         message = (

@@ -236,6 +236,12 @@ def test_a_file_that_cannot_be_read_costs_that_file(tmp_path: Path):
     assert found.rows.height == 1
 
 
+def test_a_file_whose_name_holds_an_identifier_is_refused_without_it(tmp_path: Path):
+    write(tmp_path, "jana.novakova@example.org.json", PATIENT)
+    ((_, failure),) = landed(tmp_path, "*.json", tmp_path).failures
+    assert (failure.path, failure.rule) == ("*.json", "direct_identifier")
+
+
 def test_no_file_is_a_failure_of_the_source(tmp_path: Path):
     ((source, failure),) = landed(tmp_path, "*.json", tmp_path).failures
     assert (source, failure.path, failure.rule) == ("all", "*.json", "missing_file")

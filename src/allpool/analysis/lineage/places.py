@@ -73,11 +73,14 @@ def find_place(connection: Connection, place: CellPlace) -> FoundPlace:
             f"{place.file} stands in the feeds {', '.join(feeds)}; write {feeds[0]}/{mine[0]['path']}"
         )
     sheets = list(dict.fromkeys(row["sheet"] for row in mine))
+    if place.sheet is None and None in sheets:  # a FHIR file as a whole; a sheet of it holds the columns
+        has = [row["sheet"] for row in mine if place.column in row["columns"]]
+        sheets = [None] if place.column is None else list(dict.fromkeys(has)) or [None]
     if place.sheet is None and len(sheets) > 1:
         said = ", ".join(str(sheet) for sheet in sheets)
         raise AnalysisError(f"{place.file} has the sheets {said}; write {place.file}:{sheets[0]}:{place.row}")
     sheet = place.sheet if place.sheet is not None else sheets[0]
-    own = [row for row in mine if row["sheet"] == sheet]
+    own = [row for row in mine if sheet in (None, row["sheet"])]
     if not own:
         names = [str(sheet) for sheet in sheets if sheet]
         raise AnalysisError(f"{place.file} has no sheet '{place.sheet}'{_near(place.sheet or '', names)}")

@@ -12,6 +12,7 @@ import orjson
 import polars as pl
 
 from allpool.errors import ConfigError, SourceError
+from allpool.etl import guard
 from allpool.etl.landing.deidentify import Deidentifier
 from allpool.etl.landing.file import GONE_SCHEMA, Landed, LandedFile, Leaves, land_file, told
 from allpool.etl.landing.pseudonyms import Pseudonyms
@@ -116,6 +117,8 @@ def _land(
     folder: Path, path: Path, plans: Sequence[LandingPlan], deidentifier: Deidentifier, feed: str
 ) -> LandedFile | tuple[str, SourceFailure]:
     relative = path.relative_to(folder).as_posix()
+    if identifying(pl.Series([relative])).any():
+        return plans[0].source, _failure(SourceError(guard.IN_NAME, rule=guard.RULE), plans[0].file)
     mapped = {plan.resource for plan in plans if plan.resource is not None}
     leaves = Leaves(mapped)
     try:
