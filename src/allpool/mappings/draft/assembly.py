@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from allpool.mappings.compile import Vocabulary
 from allpool.mappings.draft.bindings import OPEN, Binding, binding
+from allpool.mappings.draft.filled import without_missing
 from allpool.mappings.draft.suggestion import Suggestion
 from allpool.mappings.draft.writing import Value
 from allpool.mappings.profile import ColumnProfile, TableProfile
@@ -53,7 +54,7 @@ class Assembly:
 
 def assembled(table: TableProfile, found: Sequence[Suggestion], words: Vocabulary) -> Assembly:
     """Return the confident suggestions of a table as records, and the others."""
-    columns = {column.name: column for column in table.columns}
+    columns = {column.name: without_missing(column) for column in table.columns}
     key = next((item for item in found if item.element == "subject_id" and item.is_confident), None)
     ignored = [item for item in found if item.element is None and item.identifier]
     sure = [

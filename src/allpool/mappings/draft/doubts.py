@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from allpool.mappings.draft.evidence import Evidence, calendar_readings
+from allpool.mappings.draft.evidence import Evidence, calendar_readings, numeric_share
 from allpool.mappings.draft.header import Header
 from allpool.mappings.draft.lexicon import compact, load_lexicon
 from allpool.mappings.draft.targets import Target
@@ -12,6 +12,9 @@ from allpool.mappings.profile import ColumnProfile
 
 DOUBTED = 0.7
 """Most that a doubted proposal is sure: below 0.8, so that a person decides."""
+MOSTLY = 0.9
+NEAR = 0.995
+"""Fit from which a name is as good as the element's own."""
 EVENT = "adverse_event"
 EVENT_WORDS = frozenset({EVENT, "serious", "crs", "icans"})
 """Notions that speak of an adverse event in a table that is not about them."""
@@ -32,9 +35,17 @@ def is_doubtful(target: Target, header: Header) -> bool:
 
 
 def doubt(
-    target: Target, header: Header, column: ColumnProfile, evidence: Evidence, about: str | None
+    target: Target,
+    header: Header,
+    column: ColumnProfile,
+    evidence: Evidence,
+    *,
+    about: str | None,
+    fit: float,
 ) -> str | None:
-    """Return why a proposal is not sure, None where nothing does; `about` is the domain of its table."""
+    """Return why a proposal is not sure, None where nothing does; `about` is the domain of its table,
+    `fit` how well the name fits, 0 to 1.
+    """
     if target.record == EVENT and about != EVENT and not any(token & EVENT_WORDS for token in header.tokens):
         return "neither its name nor the table speaks of adverse events"
     if target.id == "karyotype_iscn" and evidence.verdict != "bears out":
@@ -43,6 +54,9 @@ def doubt(
         return "the name stands for other things as often"
     if compact(header.text) in {compact(name) for name in load_lexicon().file.unsure}:
         return "the name says too little"
+    is_numbered = target.type == "code" and numeric_share(column) > MOSTLY and not evidence.codes
+    if is_numbered and fit < NEAR:
+        return "what its numbers stand for is not said"
     usual = target.element.unit if target.element else None
     if len(evidence.units) > 1 and usual not in evidence.units and header.unit_text is None:
         return f"the numbers fit several units, and not the usual one ({usual})"

@@ -17,10 +17,19 @@ from allpool.mappings.positions import read_yaml
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+|[^\W_\u3400-\u4dbf\u4e00-\u9fff]+|#")
+TRANSLOCATION = re.compile(
+    r"(?<![a-z])(t|inv) ?[ _(]([0-9]{1,2}|v)[;_, /]{1,2}([0-9]{1,2})\b\)?", re.IGNORECASE
+)
+CHROMOSOME = re.compile(
+    r"(?<![a-z])(inv|monosom\w+|trisom\w+|trizom\w+) ?[ _(]([0-9]{1,2})\)?", re.IGNORECASE
+)
+"""Numbers that are part of a name and not of a repetition: `t(9;22)`, `t_9_22`, `monosomy 7`."""
 ENDING = 6
 """Letters that may follow a stem: case endings and links of compounds (`Transplantations|datum`)."""
 SHORTEST = 3
 """Letters of the shortest word that a compound is cut into."""
+EMPTY = frozenset({"of"})
+"""Words between the others; no part of a compound."""
 TYPING = 84.0
 """rapidfuzz ratio from which an unknown word of five letters or more counts as a known one mistyped."""
 
@@ -54,6 +63,8 @@ class LexiconFile(Frozen):
     doubtful: Mapping[str, tuple[str, ...]]
     """Element -> notions of which its name must say one."""
     unsure: tuple[str, ...]
+    missing: tuple[str, ...]
+    """Texts that stand for no value in most exports."""
     structural: Mapping[str, str]
     """Pattern of names that no element takes -> what they are."""
 
@@ -123,7 +134,7 @@ class Lexicon:
 
     def _part(self, piece: str) -> Token | None:
         for text in (piece, piece.removesuffix("s"), piece.removesuffix("e"), piece.removesuffix("en")):
-            if len(text) >= SHORTEST and text in self.words:
+            if len(text) >= SHORTEST and text in self.words and self.words[text] != EMPTY:
                 return self.words[text]
         for stem, token in self.stems:
             if len(stem) > SHORTEST and piece.startswith(stem) and len(piece) - len(stem) <= ENDING:
@@ -176,6 +187,13 @@ def split(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)
     text = re.sub(r"(?<=[a-zà-ž])(?=[A-Z][a-zà-ž])", " ", text)
     text = re.sub(r"(?<=[A-Z]{2})(?=[A-Z][a-z]{3})", " ", text)
+    text = re.sub(
+        r"(?i)(?<![a-z])(t|inv) ?[ _(]([0-9]{1,2}|v)[;_, /]{1,2}([0-9]{1,2})\b\)?", r" \1\2x\3 ", text
+    )
+    text = re.sub(
+        r"(?i)(?<![a-z])(inv|monosom\w+|trisom\w+|trizom\w+|trisomie) ?[ _(]([0-9]{1,2})\)?", r" \1\2 ", text
+    )
+    text = re.sub(r"([0-9]{1,2})号(?=染色体|单体|三体)", r" chr\1 ", text)
     text = re.sub(r"(?<![\w.])1(?:\.|st)(?=[\s_])", " first ", text)
     text = re.sub(r"(?<![\w.])[2-9](?:\.|nd|rd|th)(?=[\s_])", " second ", text)
     return re.sub(r"(?<![a-z])(il|pd|cd|th|car|bcr|icd|mkn)[ _/:-]+(?=\d|t(?![a-z])|abl)", r"\1", plain(text))

@@ -11,6 +11,7 @@ from allpool.mappings.compile import Vocabulary
 from allpool.mappings.dictionary import Language
 from allpool.mappings.draft.assembly import Assembly, DraftRecord, assembled
 from allpool.mappings.draft.bindings import OPEN, Binding, binding
+from allpool.mappings.draft.filled import missing_in
 from allpool.mappings.draft.patterns import key_pattern
 from allpool.mappings.draft.suggestion import CONFIDENT, Suggestion
 from allpool.mappings.draft.writing import Value, remark, written
@@ -78,6 +79,8 @@ def _source(name: str, table: TableProfile, found: Sequence[Suggestion], words: 
     yield f"    file: {written(glob.escape(table.file))}"
     yield f"    read: {written(_read(table))}"
     yield from _key(table, found, parts)
+    if missing := missing_in(table):
+        yield f"    # missing: {written(missing)}  # texts that stand for no value in this source?"
     live = [record for record in parts.records if not record.missing(words)]
     waiting = [record for record in parts.records if record.missing(words)]
     live = [record for record in live if any(not item.open for item in record.fields.values())]

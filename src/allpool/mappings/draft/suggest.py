@@ -14,6 +14,7 @@ from allpool.mappings.draft.confidence import confidence
 from allpool.mappings.draft.conflicts import keyed, told_apart
 from allpool.mappings.draft.doubts import DOUBTED, doubt, structural
 from allpool.mappings.draft.evidence import percent_share
+from allpool.mappings.draft.filled import without_missing
 from allpool.mappings.draft.header import Header, read_header
 from allpool.mappings.draft.lexicon import plain
 from allpool.mappings.draft.reading import Candidate, Reading, read_column
@@ -37,6 +38,7 @@ def suggest(table: TableProfile, *, vocabulary: Vocabulary | None = None) -> lis
     """
     words = vocabulary or load_vocabulary()
     targets = load_targets(words)
+    table = replace(table, columns=tuple(map(without_missing, table.columns)))
     headers = [_header(column, words) for column in table.columns]
     prefixes = _prefixes([column.name for column in table.columns])
     shorter = [
@@ -86,7 +88,7 @@ def _suggestion(item: Reading, pick: int | None, company: Company) -> Suggestion
         best.score, max((other.score for other in rivals if other.target.id != best.target.id), default=0.0)
     )
     evidence = best.evidence
-    doubted = doubt(best.target, header, column, evidence, company.domain)
+    doubted = doubt(best.target, header, column, evidence, about=company.domain, fit=best.fit)
     return Suggestion(
         column=column.name,
         element=best.target.id,

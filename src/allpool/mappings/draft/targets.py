@@ -94,7 +94,10 @@ class Targets:
     def _is_slight(self, header: Header) -> bool:
         """Return whether a name is one slight word, which stands for the element only as it is (`pred`)."""
         lexicon = load_lexicon()
-        return len(header.tokens) == 1 and all(lexicon.weight(notion) < SLIGHT for notion in header.tokens[0])
+        return len(header.tokens) == 1 and all(
+            len(notion) <= 3 if notion.startswith("=") else lexicon.weight(notion) < SLIGHT
+            for notion in header.tokens[0]
+        )
 
     def match(self, header: Header, implied: Iterable[str] = ()) -> dict[str, Match]:
         """Return how well a header fits each target that it fits at all.
