@@ -1,4 +1,4 @@
-"""The code sheet that a mapping names: filled lines become words of their fields; what is wrong names its line."""
+"""A mapping's code sheet: filled lines become words of their fields; a mistake names its line."""
 
 from __future__ import annotations
 

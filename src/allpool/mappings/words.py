@@ -142,9 +142,9 @@ def _check_codes(said: list[_Said], codes: Collection[str], table: str) -> None:
 def _truth(
     document: Document, at: Location, codes: Codes | None, said: list[_Said], terminology: Terminology
 ) -> Words:
-    for relation, _ in said:
+    for relation, fail in said:
         if relation.code is not None and relation.code not in TRUE_FALSE:
-            document.fail("a yes-or-no field is coded by true and false", (*at, "codes"))
+            fail("a yes-or-no field is coded by true and false")
     if codes is None:
         return _merged({"true": "true", "false": "false"}, frozenset(), said, table=None)
     if codes.table is None:
