@@ -156,16 +156,28 @@ def _source(
         if column in used:
             document.fail(f"column '{column}' is both read and ignored", (*at, "ignore", column))
     if isinstance(source.read, FhirRead) and source.read.resource is not None:
-        _check_paths(document, source.read.resource, sorted(used), at)
+        places = {column: _line_of(column, source, at) for column in used}
+        _check_paths(document, source.read.resource, places)
     return plan
 
 
-def _check_paths(document: Document, resource: str, columns: Sequence[str], at: Location) -> None:
+def _check_paths(document: Document, resource: str, columns: Mapping[str, Location]) -> None:
     """Fail where a column is no path of an element that R4's resource type has."""
-    for column in columns:
+    for column in sorted(columns):
         wrong = path_fault(resource, column) if column != "fullUrl" else None
         if wrong is not None:
-            document.fail(f"there can be no column '{column}' in a {resource}: {wrong}", at)
+            document.fail(f"there can be no column '{column}' in a {resource}: {wrong}", columns[column])
+
+
+def _line_of(column: str, source: Source, at: Location) -> Location:
+    """Return where a source first reads a column into a field; the source itself where that is elsewhere."""
+    found = (
+        (*at, "records", index, name)
+        for index, record in enumerate(source.records)
+        for name, binding in record.fields.items()
+        if column in (binding.column or ())
+    )
+    return next(found, at)
 
 
 def _read_form(document: Document, read: Read, at: Location) -> Read:

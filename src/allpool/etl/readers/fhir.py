@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -97,7 +97,7 @@ class _Columns:
     def cells(self) -> Cells:
         """Return what was added as the reader's cells."""
         names = list(self.columns)
-        frame = pl.DataFrame(self._series(), schema=dict.fromkeys(names, pl.String()), height=len(self.rows))
+        frame = pl.DataFrame(list(self._series()), height=len(self.rows))
         index = {name: position for position, name in enumerate(names)}
         return Cells(
             names=tuple(names),
@@ -111,12 +111,10 @@ class _Columns:
             ),
         )
 
-    def _series(self) -> Mapping[str, list[str | None]]:
-        return dict(self._filled())
-
-    def _filled(self) -> Iterator[tuple[str, list[str | None]]]:
+    def _series(self) -> Iterator[pl.Series]:
+        """Yield the columns one by one: as lists they would take much more memory."""
         for name, (places, texts) in self.columns.items():
             filled: list[str | None] = [None] * len(self.rows)
             for place, text in zip(places, texts, strict=True):
                 filled[place] = text
-            yield name, filled
+            yield pl.Series(name, filled, dtype=pl.String)
