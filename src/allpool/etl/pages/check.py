@@ -11,11 +11,11 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-import allpool
 from allpool.etl.messages import MessageLanguage, load_messages
 from allpool.etl.pages.lines import Line, key_lines, lines
 from allpool.etl.precheck import Precheck
 from allpool.etl.transform.ledger import Account
+from allpool.version import __version__
 
 CELLS: Final = ("read", "loaded", "quarantined", "ignored", "empty")
 
@@ -50,7 +50,7 @@ def check_page(found: Precheck, *, language: MessageLanguage, checked_on: dateti
         mapping=found.mapping,
         files={facts.path: facts for facts in found.files}.values(),
         checked_on=messages.moment(checked_on, language),
-        code_version=allpool.__version__,
+        code_version=__version__,
     )
 
 
