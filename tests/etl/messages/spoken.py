@@ -72,6 +72,7 @@ CONSTANTS: Final = (
     "IN_NAME",
     "REMEDY",
     "NOT_UTF_8",
+    "NO_ZONE",
     "NOT_FHIR",
     "DEEPEST",
     "TWICE",
