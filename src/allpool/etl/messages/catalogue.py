@@ -180,7 +180,8 @@ class Catalogue:
         for template, words in self._templates:
             values = template.values(sentence, self._translate(language))
             if values is not None:
-                return Template(words[language]).filled(values)
+                said = Template(words[language]).filled(values)
+                return said.replace("） ", "）") if language == "zh" else said
         return None
 
     def _translate(self, language: MessageLanguage) -> Translate:

@@ -71,7 +71,8 @@ class Template:
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the sentence with `values` in its places; where it ends with a point, it begins large."""
         said = PLACE.sub(lambda found: values[found[1]], self._text)
-        return said[:1].upper() + said[1:] if said.endswith(".") else said
+        named = "_" in said.partition(" ")[0] or said.startswith("id ")  # a column of ours, under its name
+        return said[:1].upper() + said[1:] if said.endswith(".") and not named else said
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
