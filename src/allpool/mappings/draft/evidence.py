@@ -23,7 +23,7 @@ FACTOR: Mapping[Verdict, float] = {
     "speaks against": 0.6,
     "rules out": 0.2,
 }
-"""What is left of the fit of the name; set on the training files (docs/drafting.md)."""
+"""What is left of the fit of the name; set on the training files (docs/draft.md)."""
 
 
 PERCENT = re.compile(r"[<>≤≥＜＞]?=? ?9+([.,]9+)?\s?[%％]")
