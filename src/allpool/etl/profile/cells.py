@@ -24,48 +24,60 @@ BEGINNING: Final = r"^[0-9<>≤≥+.,-]"
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """The kinds of many cells, and the numbers among them."""
+class Kinds:
+    """The kinds of many cells, and how many numbers among them end in a per cent sign."""
 
-    kinds: dict[CellKind, int]
-    values: pl.DataFrame
-    """`number` and `cells`."""
+    cells: dict[CellKind, int]
     percents: int
 
 
-def numbers(texts: pl.DataFrame) -> Numbers:
-    """Return the kinds and numbers of distinct `text`s, each said by so many `cells`.
+def kinds_of(texts: pl.DataFrame) -> Kinds:
+    """Return the kinds of distinct `text`s, each said by so many `cells`.
 
     A number with a per cent sign is a number. Of a cell such as 1,234 nobody knows the sign: it counts as a
     decimal comma.
     """
-    plain = texts.select("cells", "text", number=_number(pl.col("text")))
     is_number = pl.col("number").is_not_null()
-    kinds: dict[CellKind, int] = {}
-    found = plain.filter(is_number)
-    parts = [found.select("number", "cells")]
-    if found.height:
-        whole = _cells(found.filter(~pl.col("text").str.contains(r"[.eE]")))
-        kinds |= {"integer": whole, "decimal": _cells(found) - whole}
-    others = plain.filter(~is_number).select("cells", "text")
-    beginning = others.filter(pl.col("text").str.contains(BEGINNING))
+    told = texts.select("cells", "text", number=_number(pl.col("text")))
+    count, numbers = told.select(
+        pl.col("cells").sum(), pl.col("cells").filter(is_number).sum().alias("numbers")
+    ).row(0)
+    found: dict[CellKind, int] = {}
+    if numbers:
+        plain = told if numbers == count else told.filter(is_number)
+        broken = _cells(plain.filter(pl.col("text").str.contains(r"[.eE]")))
+        found |= {"integer": numbers - broken, "decimal": broken}
     percents = 0
-    if beginning.height:
-        kinds_of, values, percents = _beginning(beginning)
-        kinds = {kind: kinds.get(kind, 0) + kinds_of.get(kind, 0) for kind in kinds | kinds_of}
-        parts.append(values)
-    text = _cells(texts) - sum(kinds.values())
-    kinds["text"] = text
-    return Numbers({kind: count for kind, count in kinds.items() if count}, pl.concat(parts), percents)
+    if numbers < count:
+        others = told.select("cells", "text") if not numbers else told.filter(~is_number).drop("number")
+        beginning = others.filter(pl.col("text").str.contains(BEGINNING))
+        if beginning.height:
+            more, percents = _beginning(_told(beginning))
+            found = {kind: found.get(kind, 0) + more.get(kind, 0) for kind in found | more}
+    found["text"] = count - sum(found.values())
+    return Kinds({kind: cells for kind, cells in found.items() if cells}, percents)
 
 
-def _beginning(texts: pl.DataFrame) -> tuple[dict[CellKind, int], pl.DataFrame, int]:
-    """Return kinds, numbers and the cells with a per cent sign of texts that begin like numbers."""
+def numbers(texts: pl.DataFrame) -> pl.DataFrame:
+    """Return the numbers among distinct `text`s, each said by so many `cells`: `number` and `cells`."""
+    told = texts.select("cells", "text", number=_number(pl.col("text")))
+    found = told.filter(pl.col("number").is_not_null())
+    others = told.filter(pl.col("number").is_null() & pl.col("text").str.contains(BEGINNING)).drop("number")
+    more = _told(others).filter(pl.col("number").is_not_null())
+    return pl.concat([found.select("number", "cells"), more.select("number", "cells")])
+
+
+def _told(texts: pl.DataFrame) -> pl.DataFrame:
+    """Return texts with the number that each is without its per cent sign in either decimal sign."""
     told = texts.with_columns(
         bare=pl.col("text").str.replace(PERCENT, ""), percent=pl.col("text").str.contains(PERCENT)
     ).with_columns(comma=pl.col("bare").str.contains(COMMA))
     dotted = pl.when("comma").then(pl.col("bare").str.replace(",", ".", literal=True)).otherwise("bare")
-    told = told.with_columns(number=_number(dotted))
+    return told.with_columns(number=_number(dotted))
+
+
+def _beginning(told: pl.DataFrame) -> tuple[dict[CellKind, int], int]:
+    """Return kinds, and the numbers with a per cent sign, of texts that begin like numbers."""
     found = told.filter(pl.col("number").is_not_null())
     whole = pl.col("bare").str.contains(r"^[+-]?[0-9]+$")
     rest = told.filter(pl.col("number").is_null())
@@ -77,7 +89,7 @@ def _beginning(texts: pl.DataFrame) -> tuple[dict[CellKind, int], pl.DataFrame, 
         "comparator": _cells(rest.filter(limits)),
         "date": _cells(rest.filter(~limits & pl.col("text").str.contains(DATE))),
     }
-    return kinds, found.select("number", "cells"), _cells(found.filter("percent"))
+    return kinds, _cells(found.filter("percent"))
 
 
 def _number(text: pl.Expr) -> pl.Expr:

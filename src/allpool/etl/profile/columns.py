@@ -74,9 +74,7 @@ def _quantiles(tally: Tally, minimum_frequency: int) -> dict[float, float]:
     """Return quantiles of the numbers, by nearest rank; at least the minimum frequency lies beyond each."""
     if not any(tally.kinds.get(kind) for kind in NUMERIC):
         return {}
-    ranked = (
-        numbers(tally.looked_at(TEXTS)).values.sort("number").with_columns(rank=pl.col("cells").cum_sum())
-    )
+    ranked = numbers(tally.looked_at(TEXTS)).sort("number").with_columns(rank=pl.col("cells").cum_sum())
     count = round(ranked["cells"].sum())
     if count < 2 * minimum_frequency - 1:
         return {}

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from allpool.etl.profile.cells import numbers
+from allpool.etl.profile.cells import kinds_of
 from allpool.mappings.profile import CellKind
 
 TEXTS: Final = 20_000
@@ -18,6 +18,8 @@ FREQUENT: Final = 2_000
 """Texts counted beside the sample, where the column has more than are kept."""
 OFTEN: Final = 200
 """Of these, those that are looked at beside a sample."""
+NEARLY_ALL: Final = 0.9
+PART: Final = 8
 SEED: Final = 7
 
 COUNTED: Final = {"text": pl.String(), "cells": pl.UInt32(), "hash": pl.UInt64()}
@@ -41,10 +43,12 @@ class Tally:
     sample: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COUNTED))
     frequent: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COUNTED))
     is_sampled: bool = False
+    _differ: bool = False
+    """Nearly all cells of the last block said something of their own: to count them is lost labour."""
 
     def add(self, cells: pl.Series) -> None:
         """Count more cells of the column."""
-        texts = _counted(cells)
+        texts = _each(cells) if self.is_sampled and self._differ else _counted(cells)
         self.filled += int(texts["cells"].sum())
         if self.is_sampled:
             self._read(texts)
@@ -70,8 +74,8 @@ class Tally:
         if texts.is_empty():
             return
         self.longest = max(self.longest, int(texts.select(pl.col("text").str.len_chars().max()).item()))
-        found = numbers(texts)
-        for kind, count in found.kinds.items():
+        found = kinds_of(texts)
+        for kind, count in found.cells.items():
             self.kinds[kind] = self.kinds.get(kind, 0) + count
         self.percents += found.percents
 
@@ -114,8 +118,18 @@ class Tally:
         )
 
     def _add_frequent(self, texts: pl.DataFrame) -> None:
-        """Count the texts that are often met; those that are rare in each block fall out again."""
-        often = texts.filter((pl.col("cells") > 1) | pl.col("hash").is_in(self.frequent["hash"].implode()))
+        """Count the texts that are often met; those that are rare in each block fall out again.
+
+        Of cells that were not counted, those are found that a part of them has twice.
+        """
+        part = texts
+        if self._differ:
+            part = _grouped(texts.head(1 + texts.height // PART))
+            self._differ = part.height > NEARLY_ALL * (texts.height // PART)
+        else:
+            self._differ = texts.height > NEARLY_ALL * int(texts["cells"].sum())
+        known = pl.concat([self.frequent["hash"], part.filter(pl.col("cells") > 1)["hash"]])
+        often = texts.filter(pl.col("hash").is_in(known.implode()))
         if often.height:
             self.frequent = _added(self.frequent, often).top_k(FREQUENT, by="cells")
 
@@ -124,17 +138,21 @@ def _counted(cells: pl.Series) -> pl.DataFrame:
     """Return the distinct texts, stripped, that say something, how many cells say each, and their hashes."""
     texts = cells.rename("text")
     raw = pl.DataFrame([texts, _hashes(texts)]).group_by("hash").agg(pl.first("text"), cells=pl.len())
-    raw = raw.drop_nulls("text").select(*COUNTED)
+    if texts.null_count():
+        raw = raw.drop_nulls("text")
+    raw = raw.select(*COUNTED)
     bare = raw["text"].str.strip_chars()
     if bare.str.len_bytes().sum() == raw["text"].str.len_bytes().sum() and not (bare == "").any():
         return raw
     filled = raw.with_columns(bare).filter(pl.col("text") != "")
-    return (
-        filled.with_columns(_hashes(filled["text"]))
-        .group_by("hash")
-        .agg(pl.first("text"), pl.col("cells").sum())
-        .select(*COUNTED)
-    )
+    return _grouped(filled.with_columns(_hashes(filled["text"])))
+
+
+def _each(cells: pl.Series) -> pl.DataFrame:
+    """Return all texts that say something, stripped, one cell each, whether others say the same or not."""
+    texts = cells.rename("text").str.strip_chars()
+    filled = texts.filter(texts.is_not_null() & (texts != ""))
+    return pl.DataFrame([filled, _hashes(filled)]).select("text", pl.lit(1, pl.UInt32).alias("cells"), "hash")
 
 
 def _hashes(texts: pl.Series) -> pl.Series:
@@ -144,7 +162,11 @@ def _hashes(texts: pl.Series) -> pl.Series:
 
 def _added(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     """Return the texts of both with the cells of both."""
-    whole = pl.concat([first, second])
     if first.is_empty() or second.is_empty():
-        return whole
-    return whole.group_by("hash").agg(pl.first("text"), pl.col("cells").sum()).select(*COUNTED)
+        return pl.concat([first, second])
+    return _grouped(pl.concat([first, second]))
+
+
+def _grouped(texts: pl.DataFrame) -> pl.DataFrame:
+    """Return each text once, with all its cells."""
+    return texts.group_by("hash").agg(pl.first("text"), pl.col("cells").sum()).select(*COUNTED)
