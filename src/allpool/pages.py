@@ -13,6 +13,7 @@ from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.pages import dictionary_page, terminology_page
 from allpool.mappings.record_pages import records_page
 from allpool.mappings.terminology import load_terminology
+from allpool.mappings.units.page import units_page
 from allpool.models.pages import tables_page
 
 
@@ -23,6 +24,7 @@ def pages() -> dict[str, str]:
         "dictionary.md": dictionary_page(load_dictionary()),
         "records.md": records_page(load_dictionary()),
         "code-tables.md": terminology_page(load_terminology()),
+        "units.md": units_page(load_dictionary()),
         "endpoints.md": endpoints_page(load_catalogue()),
         "steps.md": steps_page(),
     }

@@ -33,7 +33,10 @@ def terminology_page(terminology: Terminology) -> str:
         "# Code tables",
         f"{len(terminology.tables)} tables. Case and repeated blanks do not matter.",
         "This page is generated from `src/allpool/mappings/terminology`; change it there.",
-        "A text that stands nowhere here is quarantined.",
+        "A text that stands nowhere here is quarantined, unless the mapping says what it means.",
+        "How it does: [mapping-language.md](mapping-language.md#codes).",
+        "Texts that wait come back as a filled work-list ([running.md](running.md#texts-without-a-code)).",
+        "`allpool terminology export --table T` writes a table as a FHIR ConceptMap or as CSV.",
     ]
     parts += [_table(terminology[name]) for name in sorted(terminology.tables)]
     return "\n\n".join(parts) + "\n"
