@@ -262,7 +262,7 @@ def _oid(read: OdmRead, metadata: Metadata) -> str:
     wanted = str(read.form or read.item_group)
     known = metadata.forms if read.form is not None else metadata.groups
     # a file may leave its metadata to another: then only an OID can be meant
-    if wanted in known or not metadata.items:
+    if wanted in known or not (known or metadata.items):
         return wanted
     named = [oid for oid, said in known.items() if wanted in (said.get("FormName"), said.get("Name"))]
     if len(named) == 1:
