@@ -15,8 +15,8 @@ from allpool.errors import BrokenRuleError, ConfigError, Place
 from allpool.etl.audit.findings import RuleResult
 from allpool.etl.delivery import Delivery, read_delivery
 from allpool.etl.finding_groups import FindingGroup, grouped
+from allpool.etl.guard import IN_NAME, KeyWarning
 from allpool.etl.guard import RULE as DIRECT_IDENTIFIER
-from allpool.etl.guard import KeyWarning
 from allpool.etl.operations import file_name
 from allpool.etl.readers import FileFacts
 from allpool.etl.rehearsal import Rehearsal, rehearsed
@@ -212,9 +212,6 @@ def _unread(path: str, mapping: CompiledMapping) -> Mapping[str, Any]:
         "severity": "quarantine",
         "expected": IN_NAME if telling else expected,
     }
-
-
-IN_NAME: Final = "the name of a file or sheet holds a direct identifier; rename it in the delivery"
 
 
 def _folder(paths: Sequence[Path]) -> Path:

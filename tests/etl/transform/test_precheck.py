@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,26 @@ def test_paths_that_are_not_there_or_of_two_deliveries(folder: Path) -> None:
         precheck([folder / "delivery" / "none.csv"], folder / "m.yaml")
     with pytest.raises(ConfigError, match="one folder"):
         precheck([folder / "delivery", folder / "m.yaml"], folder / "m.yaml")
+
+
+def test_a_name_that_holds_an_identifier_is_not_repeated(folder: Path) -> None:
+    number = next(str(number) for number in range(8001011000, 8001012000) if number % 11 == 0)  # synthetic
+    path = folder / "delivery" / f"{number}.csv"
+    path.write_text("a,b\n", encoding="utf-8")
+    (finding,) = precheck([path], folder / "m.yaml").findings
+    assert (finding["rule"], finding["file"]) == ("direct_identifier", None)
+    assert number not in str(finding)
+
+
+def test_what_a_record_says_is_audited_where_the_day_is_known(folder: Path) -> None:
+    (folder / "delivery" / "lab.csv").write_text("id,wbc\n0001,-5\n0002,6\n", encoding="utf-8")
+    paths, mapping = [folder / "delivery"], folder / "m.yaml"
+    without = precheck(paths, mapping)
+    audited = precheck(paths, mapping, today=date(2026, 11, 20))
+    assert "lab.csv" not in {item["file"] for item in without.findings}
+    (found,) = [item for item in audited.findings if item["file"] == "lab.csv"]
+    assert (found["row"], found["column"]) == (2, "wbc")
+    assert ".possible." in found["rule"]
+    assert without.accounts["lab.csv"].loaded == 4
+    assert audited.accounts["lab.csv"].loaded == 2
+    assert audited.accounts["lab.csv"].balanced
