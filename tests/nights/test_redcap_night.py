@@ -181,7 +181,7 @@ def exported(folder: Path, way: str) -> dict[str, str]:
         "raw": ("data.csv", table(ROWS), ""),
         "label": ("data.csv", table(labelled()), ", export: label"),
         "json": ("data.json", json.dumps(ROWS), ""),
-        "eav": ("data.json", json.dumps(values()), ", partial: true"),
+        "eav": ("data.json", json.dumps(values()), ""),
     }[way]
     (folder / "dictionary.csv").write_text(DICTIONARY, encoding="utf-8")
     (folder / file).write_text(content, encoding="utf-8")

@@ -177,6 +177,10 @@ def test_eav_says_the_same_as_csv(table: Read) -> None:
     assert sorted(found.columns) == sorted(plain.columns)
     assert found.frame.select(plain.columns).equals(plain.frame.select(plain.columns))
     assert found.passed_over.is_empty()  # what nobody ticked is not written, so nothing is passed over
+    told = [item for item in eav(flat()) if item["field_name"] != "dob"]
+    assert table(
+        json.dumps(told), name="data.json"
+    ).problems.is_empty()  # nor is a field that nobody filled in
 
 
 def test_eav_that_contradicts_itself_waits_value_by_value(table: Read) -> None:

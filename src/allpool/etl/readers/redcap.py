@@ -52,8 +52,9 @@ def read_redcap(
     longest = limits.file_bytes if is_json else limits.line_bytes
     text = decode(chain((first,), chunks), declared=read.encoding, line_bytes=longest)
     if is_json:
-        cells = json_cells(text.content, dictionary, labels=read.export == "label")
-        return redcap_cells(cells, dictionary, read), text.encoding
+        cells, is_partial = json_cells(text.content, dictionary, labels=read.export == "label")
+        words = read.model_copy(update={"partial": read.partial or is_partial})
+        return redcap_cells(cells, dictionary, words), text.encoding
     if not text.content.strip():
         raise SourceError(
             "the export holds no record; if the project has some, export it again", rule="empty_file"

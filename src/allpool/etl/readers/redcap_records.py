@@ -22,10 +22,12 @@ ROW_KEY: Final = (RECORD, EVENT, INSTRUMENT, INSTANCE)
 PLAIN = (str, int, float, bool)
 
 
-def json_cells(content: bytes | bytearray, dictionary: DataDictionary, *, labels: bool = False) -> Cells:
-    """Return the cells of an export in JSON; row numbers count the objects from 1 (of EAV: the row's first).
+def json_cells(
+    content: bytes | bytearray, dictionary: DataDictionary, *, labels: bool = False
+) -> tuple[Cells, bool]:
+    """Return the cells of an export in JSON, and whether it is EAV, which lacks empty columns.
 
-    Of EAV, the columns are those that occur, in the dictionary's order, and a box beside a ticked one is `0`,
+    Row numbers count the objects from 1 (of EAV: the row's first). Of EAV, the columns are those that occur, in the dictionary's order, and a box beside a ticked one is `0`,
     as a flat export has it. Findings: `nested_value`, `repeated_value`.
     Raises SourceError: `unreadable_json`, `empty_file`, `duplicate_header`, `reserved_header`.
     """
@@ -33,8 +35,8 @@ def json_cells(content: bytes | bytearray, dictionary: DataDictionary, *, labels
     if not objects:
         raise SourceError("the export holds no record", rule="empty_file")
     if {RECORD, FIELD, VALUE} <= objects[0].keys():
-        return _Values(dictionary, labels=labels).cells(objects)
-    return record_cells(objects)
+        return _Values(dictionary, labels=labels).cells(objects), True
+    return record_cells(objects), False
 
 
 def record_cells(objects: Sequence[Mapping[str, Any]]) -> Cells:
