@@ -31,7 +31,7 @@ def main(number: int, first: int, seed: int, only: int | None, out: Path) -> Non
     """Check corrupted variants of the example files; those that do what none must are kept in OUT."""
     numbers = [only] if only is not None else list(range(first, first + number))
     tally = Tally()
-    for found in _told(verdicts(seed, iter(numbers)), total=len(numbers), tally=tally):
+    for found in _told(verdicts(seed, numbers), total=len(numbers), tally=tally):
         if found.wrong or only is not None:
             _keep(found, out)
     click.echo("\n".join(tally.lines()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,15 @@ class Verdict:
     """Files of which another program counted the cells too."""
 
 
-def verdicts(seed: int, numbers: Iterator[int]) -> Iterator[Verdict]:
+def verdicts(seed: int, numbers: Iterable[int]) -> Iterator[Verdict]:
     """Yield the verdict on each variant."""
+    yield from verdicts_on(variant(seed, number) for number in numbers)
+
+
+def verdicts_on(variants: Iterable[Variant]) -> Iterator[Verdict]:
+    """Yield the verdict on each of some variants."""
     with tempfile.TemporaryDirectory(prefix="fuzz") as place, Worker() as worker:
-        for number in numbers:
-            made = variant(seed, number)
+        for made in variants:
             found = verdict(made, Path(place) / "feed", worker)
             yield found
             shutil.rmtree(Path(place) / "feed")

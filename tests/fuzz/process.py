@@ -36,6 +36,11 @@ class Worker:
     _process: subprocess.Popen[str] | None = None
     _answers: queue.Queue[str] = field(default_factory=queue.Queue)
 
+    @property
+    def pid(self) -> int | None:
+        """Number of the process that runs now."""
+        return self._process.pid if self._process else None
+
     def run(self, commands: Sequence[Sequence[str]], *, audited: bool = True) -> dict[str, Any]:
         """Return what `worker` answers. Raises LostError."""
         process = self._running()

@@ -288,6 +288,19 @@ def test_rows_that_pack_into_almost_nothing_are_refused(failure: Fail) -> None:
     assert failure(sheet_as("<row><c><v>1</v></c></row>" * 800_000), **EXCEL).rule == "unreadable_workbook"
 
 
+def test_a_long_text_that_every_cell_repeats_is_refused_before_memory_is_asked_for(
+    failure: Fail, table: Read
+):
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        for row in range(3_000):
+            sheet.write_string(row, 0, "name" if row == 0 else "x" * 30_000)
+    assert failure(out.getvalue(), **EXCEL).rule == "unreadable_workbook"
+    limits = ReadLimits(text_characters=2**30)
+    assert table(out.getvalue(), limits=limits, **EXCEL).frame.height == 2_999
+
+
 def test_limits_are_the_callers(failure: Fail) -> None:
     content = workbook([["a"], [1]])
     assert failure(content, limits=ReadLimits(workbook_bytes=100), **EXCEL).rule == "unreadable_workbook"

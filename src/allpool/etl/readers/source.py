@@ -44,6 +44,9 @@ class ReadLimits:
     """Of a workbook's parts together, uncompressed."""
     workbook_ratio: int = 200
     """Uncompressed over compressed size, asked of workbooks beyond 16 MiB; of a table some 10 to 50."""
+    text_characters: int = 64 * 2**20
+    text_ratio: int = 4
+    """Characters that cells say by shared strings, over the sheet's bytes; asked beyond `text_characters`."""
     sheet_cells: int = 32_000_000
     """Rows times columns of the rectangle in use."""
     stray_cells: int = 3_000_000

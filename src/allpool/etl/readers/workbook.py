@@ -16,6 +16,7 @@ from python_calamine import CalamineSheet, CalamineWorkbook
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.archive import Archive, open_archive, sheet_parts, unreadable
 from allpool.etl.readers.header import header_names
+from allpool.etl.readers.shared_strings import refuse_repeated_texts
 from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.special_cells import Survey, reach, special_cells, survey
 from allpool.etl.readers.table import CellFinding, Cells
@@ -40,6 +41,7 @@ def read_workbook(content: bytes, read: WorkbookRead, limits: ReadLimits) -> tup
     name = _chosen(list(parts), read)
     seen = survey(archive.stream(parts[name]))
     _refuse_too_large(seen, archive, parts[name], sheet=name, limits=limits)
+    refuse_repeated_texts(archive, parts[name], cells=seen.cells, limits=limits)
     try:
         with _calamine(content) as workbook:
             cells = _cells(workbook.get_sheet_by_name(name), read)

@@ -1,0 +1,78 @@
+"""A workbook's table of shared strings: a text that stands there once may be said by millions of cells."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from allpool.etl.readers.archive import Archive, unreadable
+from allpool.etl.readers.source import ReadLimits
+from allpool.etl.readers.xml import parse
+
+LONGEST_INDEX: Final = 10
+"""Digits."""
+
+
+def refuse_repeated_texts(archive: Archive, sheet: str, *, cells: int, limits: ReadLimits) -> None:
+    """Raise SourceError `unreadable_workbook` if a sheet's texts are far more than the part that they stand in.
+
+    `cells` is how many cells it has. What cannot be too much is not looked at closely.
+    """
+    tables = [name for name in archive.entries if name.lower().endswith("sharedstrings.xml")]
+    packed = sum(archive.entries[name].file_size for name in tables)
+    most = max(limits.text_characters, limits.text_ratio * (packed + archive.entries[sheet].file_size))
+    if packed * cells <= most:
+        return
+    for name in tables:
+        lengths = _lengths(archive, name)
+        if max(lengths, default=0) * cells > most and (said := _said(archive, sheet, lengths)) > most:
+            unreadable(f"it unpacks to {said:,} bytes, past the limit")
+
+
+def _lengths(archive: Archive, part: str) -> list[int]:
+    """Return the characters of each shared string (ECMA-376-1, 18.4.8: si)."""
+    lengths: list[int] = []
+
+    def start(name: str, _: dict[str, str]) -> None:
+        if name == "si":
+            lengths.append(0)
+
+    def text(heard: str) -> None:
+        if lengths:
+            lengths[-1] += len(heard)
+
+    parse(archive.stream(part), start=start, text=text)
+    return lengths
+
+
+def _said(archive: Archive, part: str, lengths: list[int]) -> int:
+    """Return the characters that the cells of a sheet say by shared strings (18.3.1.4: c with t="s")."""
+    total = 0
+    is_shared = False
+    heard: list[str] | None = None
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal is_shared, heard
+        if name == "c":
+            is_shared = attributes.get("t") == "s"
+        elif name == "v" and is_shared:
+            heard = []
+
+    def text(said: str) -> None:
+        if heard is not None:
+            heard.append(said)
+
+    def end(name: str) -> None:
+        nonlocal total, heard
+        if name == "v" and heard is not None:
+            index = "".join(heard).strip()
+            if (
+                len(index) < LONGEST_INDEX
+                and index.isascii()
+                and index.isdigit()
+                and int(index) < len(lengths)
+            ):
+                total += lengths[int(index)]
+            heard = None
+
+    parse(archive.stream(part), start=start, end=end, text=text)
+    return total
