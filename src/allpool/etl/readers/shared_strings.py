@@ -13,7 +13,7 @@ LONGEST_INDEX: Final = 10
 
 
 def refuse_repeated_texts(archive: Archive, sheet: str, *, cells: int, limits: ReadLimits) -> None:
-    """Raise SourceError `unreadable_workbook` if a sheet's texts are far more than the part that they stand in.
+    """Raise SourceError `unreadable_workbook` if the texts of a sheet are far more than its part.
 
     `cells` is how many cells it has. What cannot be too much is not looked at closely.
     """
