@@ -27,8 +27,9 @@ def json_cells(
 ) -> tuple[Cells, bool]:
     """Return the cells of an export in JSON, and whether it is EAV, which lacks empty columns.
 
-    Row numbers count the objects from 1 (of EAV: the row's first). Of EAV, the columns are those that occur, in the dictionary's order, and a box beside a ticked one is `0`,
-    as a flat export has it. Findings: `nested_value`, `repeated_value`.
+    Row numbers count the objects from 1 (of EAV: the row's first). Of EAV, the columns are those that occur,
+    in the dictionary's order, and a box beside a ticked one is `0`, as a flat export has it.
+    Finding: `nested_value`; row-level problem: `eav_value`.
     Raises SourceError: `unreadable_json`, `empty_file`, `duplicate_header`, `reserved_header`.
     """
     objects = _objects(content)
