@@ -300,6 +300,22 @@ def test_check_tells_what_would_land_and_what_is_refused(folder: Path):
     assert all(account.balanced for account in found.accounts.values())
 
 
+def test_what_one_source_refuses_by_its_structure_no_source_takes(folder: Path):
+    mapping = folder / "mappings" / "one.yaml"
+    mapping.write_text(
+        MAPPING.replace("read: {format: fhir}", "read: {format: fhir, check: structure}"), "utf-8"
+    )
+    without = json.loads(wbc("o2", "7.2", of="p2"))
+    del without["status"]
+    write(folder, "Observation.ndjson", [wbc("o1", "5.10"), without])
+    found = precheck([folder / "data"], mapping)
+    assert [(row["file"], row["row"], row["rule"]) for row in found.findings] == [
+        ("Observation.ndjson", 2, "fhir_structure")
+    ]
+    kinds = {(kind.record, kind.element): kind.records for kind in found.kinds}
+    assert kinds["wbc", "wbc"] == kinds["landed_resource", "Observation"] == 1
+
+
 def test_check_of_one_file_tells_of_that_file(folder: Path):
     named = folder / "data" / "Condition.ndjson"
     found = precheck([named], folder / "mappings" / "one.yaml")

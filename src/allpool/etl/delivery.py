@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -79,6 +79,8 @@ def read_delivery(
     delivery = Delivery(landing=land(folder, mapping, scene) if scene is not None else Landing())
     for plan in mapping.sources:
         for read in read_source(folder, plan.file, plan.read, name=plan.name):
+            if isinstance(read, SourceTable) and isinstance(plan.read, FhirRead):
+                read = _without_refused(read, delivery.landing)
             found = guarded(read, plan, mapping) if isinstance(read, SourceTable) else read
             if isinstance(found, SourceTable) and not found.columns:
                 continue  # no resource of the type; the landing accounts for the others
@@ -90,6 +92,19 @@ def read_delivery(
     unread = {failure.path for _, failure in delivery.failures}
     delivery.failures += [item for item in delivery.landing.failures if item[1].path not in unread]
     return delivery
+
+
+def _without_refused(table: SourceTable, landing: Landing) -> SourceTable:
+    """Return a FHIR table without the rows that do not land, where one of its sources asks for more checks."""
+    file = landing.file(table.facts.path)
+    if file is None or not file.refused:
+        return table
+    refused = list(file.refused)
+    return replace(
+        table,
+        frame=table.frame.filter(~pl.col(ROW).is_in(refused)),
+        problems=table.problems.filter(~pl.col("row").is_in(refused)),
+    )
 
 
 def fingerprint(

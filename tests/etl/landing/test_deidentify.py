@@ -94,6 +94,27 @@ def test_references_lead_to_the_pseudonyms_of_ids():
     assert "name" not in found["contained"][0]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "https://a.example/fhir/Patient/p1/Condition/c1",
+        "https://novak@a.example/fhir/Patient/p1",
+        "https://a.example/fhir?name=novak/Patient/p1",
+        "Patient/Jan Novak",
+        "Patient?identifier=8155220013",
+        "Patient/p1/$everything",
+        "Condition/c1/_history/Jan Novak",
+    ],
+)
+def test_addresses_that_hold_more_are_pseudonyms_as_a_whole(said: str):
+    found = Pseudonyms(KEY, "brno").reference(said)
+    assert not {
+        secret
+        for secret in ("p1", "ovak", "8155", "c1")
+        if secret in found.partition("?")[2] or secret in found
+    }
+
+
 def test_an_address_and_the_id_that_it_holds_have_one_pseudonym():
     uuid = "b3ab11d0-f224-20cf-457f-d6aaba873bec"
     url = deidentifier().full_url(f"urn:uuid:{uuid}")
@@ -198,6 +219,15 @@ def test_texts_that_stay_are_remembered_with_the_names_of_persons():
     )
     assert found.names.within(found.texts) == {"letter of Ann May, 3 pages", "王小明的骨髓"}
     assert found.names.within(["no. hk-778812 (copy)", "no. hk-7788"]) == {"no. hk-778812 (copy)"}
+
+
+def test_codes_are_searched_for_names_but_not_for_ids():
+    found = deidentifier()
+    person = {"resourceType": "Patient", "id": "12345", "name": [{"family": "Novak", "given": ["Jan"]}]}
+    found.apply(parse(json.dumps(person)))
+    for code in ("Jan Novak", "12345", "entered in error"):
+        found.apply(parse(json.dumps({"resourceType": "Condition", "code": {"coding": [{"code": code}]}})))
+    assert found.names.within(found.codes, ids=False) == {"Jan Novak"}
 
 
 def test_a_hidden_text_goes_wherever_it_stands():

@@ -44,6 +44,8 @@ class Deidentifier:
         self.names = Names()
         self.texts: set[str] = set()
         """Texts that stayed, to look for `names` in once all are known."""
+        self.codes: set[str] = set()
+        """The same of codes of several words, which a centre may have put anything into."""
         self._hidden = hidden
         self._policy: Policy = load_policy()
         self._gone: dict[str, str] = {}
@@ -143,12 +145,13 @@ class Deidentifier:
         """Return the rule by which values go that stand where such values stay, None where they stay."""
         if not all(_fits(value, action.member.type) for value in values):
             return UNKNOWN
-        if not action.searched or action.member.type not in SEARCHED:
+        is_code = action.member.type == "code"
+        if not is_code and not (action.searched and action.member.type in SEARCHED):
             return None
-        texts = {value for value in values if value is not None}
+        texts = {value for value in values if value is not None and (" " in value or not is_code)}
         if not texts.isdisjoint(self._hidden):
             return TELLS
-        self.texts |= texts
+        (self.codes if is_code else self.texts).update(texts)
         return None
 
     def _within(self, value: Any, action: Action, path: str, name: str) -> dict[str, Any] | None:

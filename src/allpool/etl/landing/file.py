@@ -83,6 +83,12 @@ class LandedFile:
         """Rows that do not land because another resource has their id."""
         return frozenset(item.row for item in self.resources if item.id is None)
 
+    @property
+    def refused(self) -> frozenset[int]:
+        """Rows that cannot be taken, so that no source of the mapping takes them either."""
+        rows = self.problems.filter((pl.col("scope") == "row") & (pl.col("rule") != CONFLICT))["row"]
+        return frozenset(rows.to_list())
+
     def settled(self) -> LandedFile:
         """Return the file with a problem for each resource that turned out not to land."""
         rows = sorted(self.conflicts)

@@ -124,7 +124,8 @@ def _land(
     try:
         with opened(path, file_bytes=ReadLimits().file_bytes) as file:
             reading = Reading(file)
-            found = fhir_entries(reading, plans[0].read, lines=reading.is_called(*LINES))
+            read = next((plan.read for plan in plans if plan.read.check == "structure"), plans[0].read)
+            found = fhir_entries(reading, read, lines=reading.is_called(*LINES))
             landed = land_file(found, deidentifier, leaves, path=relative)
             digest = reading.finish()
     except SourceError as error:
@@ -154,7 +155,10 @@ def _failure(error: SourceError, path: str) -> SourceFailure:
 def _hidden(deidentifier: Deidentifier) -> frozenset[str]:
     """Return the texts, among those that stay, in which a person stands."""
     texts = pl.Series(sorted(deidentifier.texts), dtype=pl.String)
-    return deidentifier.names.within(deidentifier.texts).union(texts.filter(identifying(texts)).to_list())
+    names = deidentifier.names
+    # an id may be somebody's code by chance; a name of two words is not
+    told_names = names.within(deidentifier.texts) | names.within(deidentifier.codes, ids=False)
+    return told_names.union(texts.filter(identifying(texts)).to_list())
 
 
 def _identify(files: Sequence[LandedFile], feed: str) -> None:

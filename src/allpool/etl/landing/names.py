@@ -40,8 +40,8 @@ class Names:
         if len(value) >= SHORTEST_ID and any(map(str.isdigit, value)):
             self._ids.add(value.casefold())
 
-    def within(self, texts: Iterable[str]) -> frozenset[str]:
-        """Return the texts that hold two words of one person's name, or a person's id."""
+    def within(self, texts: Iterable[str], *, ids: bool = True) -> frozenset[str]:
+        """Return the texts that hold two words of one person's name, or (where `ids`) a person's id."""
         by_word: dict[str, list[frozenset[str]]] = {}
         for person in self._people:
             for word in person:
@@ -50,12 +50,15 @@ class Names:
         return frozenset(
             text
             for text in texts
-            if self._names(text.casefold(), by_word) or (unspaced and unspaced.search(text.casefold()))
+            if (ids and self._holds_id(text.casefold()))
+            or self._names(text.casefold(), by_word)
+            or (unspaced and unspaced.search(text.casefold()))
         )
 
+    def _holds_id(self, text: str) -> bool:
+        return not self._ids.isdisjoint(TOKEN.findall(text))
+
     def _names(self, text: str, by_word: Mapping[str, list[frozenset[str]]]) -> bool:
-        if not self._ids.isdisjoint(TOKEN.findall(text)):
-            return True
         words = set(WORD.findall(text))
         return any(
             len(person & words) >= TELLING for word in words & by_word.keys() for person in by_word[word]

@@ -13,9 +13,11 @@ LENGTH: Final = 32
 """Hex digits; a FHIR id takes 64 characters."""
 
 # FHIR R4, Reference.reference: a relative or absolute address of a resource, with a version or without.
+# Of an address before it only host and path are kept, and a path that is no resource's.
 LITERAL: Final = re.compile(
-    r"^((?:https?://.*/)?)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})((?:/_history/.*)?)$"
+    r"^((?:https?://[^?#@\s]*/)?)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})((?:/_history/[A-Za-z0-9\-.]{1,64})?)$"
 )
+WITHIN_ANOTHER: Final = re.compile(r"/[A-Z][A-Za-z]+/[^/]*/$")
 SEARCH: Final = re.compile(r"^([A-Z][A-Za-z]+)\?(.*)$")
 TYPE_ALONE: Final = re.compile(r"^[A-Z][A-Za-z]+$")
 PATIENT: Final = "Patient"
@@ -57,7 +59,8 @@ class Pseudonyms:
         if text.startswith(("urn:uuid:", "urn:oid:")):
             made = self.of(text.split(":", 2)[2])
             return f"urn:uuid:{made[:8]}-{made[8:12]}-{made[12:16]}-{made[16:20]}-{made[20:]}"
-        if literal := LITERAL.match(text):
+        literal = LITERAL.match(text)
+        if literal and not WITHIN_ANOTHER.search(literal[1]):
             base, type_name, id_, version = literal.groups()
             return f"{base}{type_name}/{self.resource_id(type_name, id_, contained=False)}{version}"
         if TYPE_ALONE.match(text):
