@@ -95,7 +95,7 @@ def read_delivery(
 
 
 def _without_refused(table: SourceTable, landing: Landing) -> SourceTable:
-    """Return a FHIR table without the rows that do not land, where one of its sources asks for more checks."""
+    """Return a FHIR table without the rows that landing refuses, as another source asks for more checks."""
     file = landing.file(table.facts.path)
     if file is None or not file.refused:
         return table
