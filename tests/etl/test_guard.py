@@ -156,6 +156,9 @@ def test_single_cells_are_refused_where_the_column_is_another_thing(tmp_path: Pa
         ("疗效", ["完全缓解", "部分缓解", "未缓解"] * 4),
         ("随访医院", ["北京大学人民医院", "苏州大学附属第一医院"] * 6),
         ("RC", ["1", "2"] * 6),
+        ("MRN", ["1E-5", "5e-04", "negativní", "2,5E-3"] * 3),  # minimální reziduální nemoc
+        ("MRN den 29", [f"{10000 + row}" for row in range(ROWS)]),
+        ("TEL-AML1", ["negative", "positive"] * 6),
         ("record", [str(row) for row in range(ROWS)]),
         ("ten digits", [str(1_000_000_007 + 1_234_567 * row) for row in range(ROWS)]),
     ],

@@ -180,7 +180,8 @@ SHAPES: Final[dict[IdentifierKind, str]] = {
     r"|^[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}$",
     "address": r"\p{L}{2,}.*[0-9]|(?:省|市|区|县|镇|乡|村|路|街|号)",
     "name": rf"{PERSON}|^\p{{Lu}}[\p{{L}}'’.-]+(?:[ ,]+\p{{Lu}}[\p{{L}}'’.-]*){{1,3}}$",
-    "medical_record_number": r"^[A-Za-z]{0,4}[-/ ]?[0-9][0-9A-Za-z/-]{3,19}$",
+    # two digits first: 1E-5 is a residual disease, which Czech names MRN too
+    "medical_record_number": r"^[A-Za-z]{0,4}[-/ ]?[0-9]{2}[0-9A-Za-z/-]{2,18}$",
     "patient_key": r"^[^\s]*[0-9][^\s]*$",
 }
 """What cells look like under a name that is not plain; never alone."""
