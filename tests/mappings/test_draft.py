@@ -266,6 +266,43 @@ def test_columns_of_one_moment_fill_one_record_and_of_another_a_second(
     )
 
 
+def test_a_column_called_like_an_adverse_event_holds_its_grade_or_whether_it_occurred(
+    tmp_path: Path, words: Vocabulary
+) -> None:
+    columns = {
+        "patient_id": IDS,
+        "headache grade": ["0", "1", "2", "0", "3", "1"],
+        "头痛": ["有", "无", "无", "有", "无", "有"],
+    }
+    made = drafted(columns, words)
+    found = {item.column: item for item in made}
+    assert (found["headache grade"].element, found["headache grade"].event) == ("ae_grade", "headache")
+    assert found["头痛"].element == "ae_term"
+    text = made.render()
+    (rule,) = loaded(text, tmp_path, words).sources[0].rules
+    assert rule.when[0].not_in == ("0",)
+    constants = {field.name: field.binding.constant for field in rule.fields}
+    assert constants == {"term": "headache", "grade": None}
+        "term": "headache",
+        "grade": None,
+    }
+    assert "# - {record: adverse_event, when: {column: 头痛, in: [有]}, term: headache}" in text
+
+
+def test_texts_that_stand_for_no_value_are_proposed_and_looked_past(words: Vocabulary) -> None:
+    columns = {
+        "patient_id": IDS,
+        "death_date": ["NA", "2023-05-15", "NA", "NA", "2022-08-10", "NA"],
+        "hgb (g/dL)": ["8.2", "NA", "11.0", "NA", "NA", "8.8"],
+    }
+    made = drafted(columns, words)
+    found = {item.column: item for item in made}
+    assert (found["death_date"].element, found["death_date"].date_format) == ("death_date", "%Y-%m-%d")
+    assert (found["hgb (g/dL)"].element, found["hgb (g/dL)"].unit) == ("haemoglobin", "g/dL")
+    assert found["hgb (g/dL)"].is_confident
+    assert "# missing: [NA]" in made.render()
+
+
 HOSTILE = [
     'a"b', "a: b", "# a", "a # b", "- a", "{a}", "[a, b]", "*a", "&a", "!a", "a'b", "%a", "@a", "`a`",
     "?", "~", "no", "a\\b", "a\u2028sources: {}", "a\x85b", "a\nsources: {}\n", "a\tb", "日期: #", "…",

@@ -11,7 +11,10 @@ from allpool.mappings.draft.filled import without_missing
 from allpool.mappings.draft.suggestion import Suggestion
 from allpool.mappings.draft.writing import Value
 from allpool.mappings.profile import ColumnProfile, TableProfile
+from allpool.mappings.terminology import normal
 
+NO_GRADE = "0"
+"""What a column of grades holds where the event did not occur."""
 SHARED_FIELDS = ("date", "timepoint", "specimen")
 """Fields that one column may state for many records of its table."""
 SAMPLED = frozenset({"laboratory", "immune", "mrd", "specimen"})
@@ -108,18 +111,39 @@ def _placed(
     unit: str | None,
 ) -> None:
     """Add a field to the first record of its kind and moment that has none yet, else to a new one."""
-    assert item.record is not None  # noqa: S101  # asked of suggestions with a record alone
-    assert item.field is not None  # noqa: S101
-    filled = binding(item, column, words, unit_column=unit)
-    constants = _constants(item, words)
-    for record in records:
-        fits = record.record == item.record and record.constants == constants
-        if fits and item.field not in record.fields and item.field not in constants:
-            record.fields[item.field] = filled
+    made = single(item, column, words, unit=unit, place=place)
+    for record in records if made.when is None else ():
+        fits = record.record == made.record and record.constants == made.constants and record.when is None
+        if fits and not made.fields.keys() & (record.fields.keys() | record.constants.keys()):
+            record.fields.update(made.fields)
             return
-    if item.field in constants:
-        constants = {name: text for name, text in constants.items() if name != item.field}
-    records.append(DraftRecord(item.record, constants, fields={item.field: filled}, place=place))
+    records.append(made)
+
+
+def single(
+    item: Suggestion, column: ColumnProfile, words: Vocabulary, *, unit: str | None = None, place: int = 0
+) -> DraftRecord:
+    """Return the record that a column fills by itself; `unit` is the column that states its units, if any."""
+    assert item.record is not None  # noqa: S101  # asked of suggestions with a record alone
+    constants = dict(_constants(item, words))
+    if item.event is not None:
+        occurred = _occurred(column, words)
+        if item.field == "term" and occurred:
+            constants["term"] = item.event
+            return DraftRecord(item.record, constants, {"column": item.column, "in": occurred}, place=place)
+        if item.field != "term":
+            constants["term"] = item.event
+    filled = binding(item, column, words, unit_column=unit)
+    constants.pop(filled.field, None)
+    graded_0 = item.event is not None and any(value.text == NO_GRADE for value in column.values)
+    when: Value | None = {"column": item.column, "not_in": NO_GRADE} if graded_0 else None
+    return DraftRecord(item.record, constants, when, {filled.field: filled}, place)
+
+
+def _occurred(column: ColumnProfile, words: Vocabulary) -> list[str]:
+    """Return the texts of a column that say yes."""
+    table = words.terminology["yes_no"].lookup()
+    return [value.text for value in column.values if table.get(normal(value.text)) == "true"]
 
 
 def _constants(item: Suggestion, words: Vocabulary) -> Mapping[str, str]:

@@ -9,6 +9,8 @@ from allpool.mappings.draft.header import Header
 from allpool.mappings.draft.lexicon import HAN, compact, load_lexicon
 from allpool.mappings.terminology import Terminology
 
+OF_EVENT = "a term of an adverse event"
+"""Name under which a column called like an adverse event is matched."""
 SHORTEST = 2
 """Chinese characters of the shortest term looked for within a name."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from allpool.mappings.draft.company import Company
-from allpool.mappings.draft.events import event_term
+from allpool.mappings.draft.events import OF_EVENT, event_term
 from allpool.mappings.draft.evidence import FACTOR, Evidence, numeric_share, says_positive, weigh, yes_no
 from allpool.mappings.draft.header import Header
 from allpool.mappings.draft.targets import Match, Target, Targets
@@ -81,9 +81,7 @@ def _matches(
                 matches[name] = Match(match.score * share, match.name)
     if event_term(header, targets.words.terminology) is not None:
         graded = any("grade" in token for token in header.tokens)
-        matches["ae_grade" if graded else "ae_term"] = Match(
-            0.93 if graded else 0.85, "a term of an adverse event"
-        )
+        matches["ae_grade" if graded else "ae_term"] = Match(0.93 if graded else 0.85, OF_EVENT)
     return matches
 
 

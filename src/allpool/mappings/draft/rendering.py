@@ -9,8 +9,8 @@ from pathlib import PurePath
 
 from allpool.mappings.compile import Vocabulary
 from allpool.mappings.dictionary import Language
-from allpool.mappings.draft.assembly import Assembly, DraftRecord, assembled
-from allpool.mappings.draft.bindings import OPEN, Binding, binding
+from allpool.mappings.draft.assembly import Assembly, DraftRecord, assembled, single
+from allpool.mappings.draft.bindings import OPEN, Binding
 from allpool.mappings.draft.filled import missing_in
 from allpool.mappings.draft.patterns import key_pattern
 from allpool.mappings.draft.suggestion import CONFIDENT, Suggestion
@@ -81,10 +81,8 @@ def _source(name: str, table: TableProfile, found: Sequence[Suggestion], words: 
     yield from _key(table, found, parts)
     if missing := missing_in(table):
         yield f"    # missing: {written(missing)}  # texts that stand for no value in this source?"
-    live = [record for record in parts.records if not record.missing(words)]
-    waiting = [record for record in parts.records if record.missing(words)]
-    live = [record for record in live if any(not item.open for item in record.fields.values())]
-    waiting += [record for record in parts.records if record not in live and record not in waiting]
+    live = [record for record in parts.records if _stands(record, words)]
+    waiting = [record for record in parts.records if record not in live]
     yield "    records:" if live else "    records: []"
     for record in live:
         yield from (f"      {line}" for line in _record(record, "# "))
@@ -97,6 +95,12 @@ def _source(name: str, table: TableProfile, found: Sequence[Suggestion], words: 
         )
     yield from _ignored(parts)
     yield from _open(table, parts, words)
+
+
+def _stands(record: DraftRecord, words: Vocabulary) -> bool:
+    """Return whether a record loads as it is: all that it needs is said, not all of it is open."""
+    is_open = record.fields and all(item.open for item in record.fields.values())
+    return not record.missing(words) and not is_open
 
 
 def _read(table: TableProfile) -> Mapping[str, Value]:
@@ -188,9 +192,14 @@ def _open(table: TableProfile, parts: Assembly, words: Vocabulary) -> Iterator[s
         if kind is None or item.field not in kind.fields or item.confidence < PROPOSED:
             yield f"    # {written({item.column: OPEN})}  # {remark(f'{item.element}? {said}')}"
             continue
-        filled = binding(item, columns[item.column], words, unit_column=None)
-        needed = {
-            name: OPEN for name, target in kind.fields.items() if target.required and name != filled.field
-        }
-        line = written({"record": str(item.record), filled.field: filled.value, **needed})
-        yield f"    # - {line}  # {remark(f'{filled.open} {said}' if filled.open else said)}"
+        record = single(item, columns[item.column], words)
+        asked = " ".join(filled.open for filled in record.fields.values() if filled.open)
+        yield f"    # - {written(_flow(record, words))}  # {remark(f'{asked} {said}')}"
+
+
+def _flow(record: DraftRecord, words: Vocabulary) -> Mapping[str, Value]:
+    """Return a record as it stands on one line, with what it needs and no column says."""
+    needed = {name: OPEN for name in record.missing(words) if name not in record.fields}
+    when: Mapping[str, Value] = {} if record.when is None else {"when": record.when}
+    values = {name: filled.value for name, filled in record.fields.items()}
+    return {"record": record.record, **when, **record.constants, **values, **needed}

@@ -12,7 +12,8 @@ from allpool.mappings.draft.belonging import resolved
 from allpool.mappings.draft.company import Company, company_of
 from allpool.mappings.draft.confidence import confidence
 from allpool.mappings.draft.conflicts import keyed, told_apart
-from allpool.mappings.draft.doubts import DOUBTED, doubt, structural
+from allpool.mappings.draft.doubts import DOUBTED, EVENT, doubt, structural
+from allpool.mappings.draft.events import OF_EVENT, event_term
 from allpool.mappings.draft.evidence import percent_share
 from allpool.mappings.draft.filled import without_missing
 from allpool.mappings.draft.header import Header, read_header
@@ -23,6 +24,8 @@ from allpool.mappings.draft.suggestion import Alternative, Suggestion
 from allpool.mappings.draft.targets import load_targets
 from allpool.mappings.profile import ColumnProfile, TableProfile
 
+NEARLY = 0.8
+"""Fit from which a name is told to be near another."""
 KEPT = 4
 """Alternatives that a suggestion names."""
 NO_ELEMENT = frozenset({"remark", "synthetic", "height", "bmi"})
@@ -52,7 +55,7 @@ def suggest(table: TableProfile, *, vocabulary: Vocabulary | None = None) -> lis
     picked = chosen(
         [[(c.target.id, c.score, c.target.is_single) for c in item.candidates] for item in second]
     )
-    found = [_suggestion(item, pick, company) for item, pick in zip(second, picked, strict=True)]
+    found = [_suggestion(item, pick, company, words) for item, pick in zip(second, picked, strict=True)]
     return told_apart(resolved(keyed(found, table), second, words), second)
 
 
@@ -68,7 +71,7 @@ def _prefixes(names: Sequence[str]) -> list[str | None]:
     return [part.group(2) if part and counts[part.group(1)] >= SHARED_BY else None for part in parts]
 
 
-def _suggestion(item: Reading, pick: int | None, company: Company) -> Suggestion:
+def _suggestion(item: Reading, pick: int | None, company: Company, words: Vocabulary) -> Suggestion:
     column, header = item.column, item.header
     kind = column.identifier.kind if column.identifier else None
     best = item.candidates[pick] if pick is not None and item.candidates else None
@@ -88,7 +91,9 @@ def _suggestion(item: Reading, pick: int | None, company: Company) -> Suggestion
         best.score, max((other.score for other in rivals if other.target.id != best.target.id), default=0.0)
     )
     evidence = best.evidence
-    doubted = doubt(best.target, header, column, evidence, about=company.domain, fit=best.fit)
+    event = event_term(header, words.terminology) if best.name == OF_EVENT else None
+    about = EVENT if event else company.domain
+    doubted = doubt(best.target, header, column, evidence, about=about, fit=best.fit)
     return Suggestion(
         column=column.name,
         element=best.target.id,
@@ -104,6 +109,7 @@ def _suggestion(item: Reading, pick: int | None, company: Company) -> Suggestion
         date_format=evidence.date_format,
         timepoint=header.timepoint,
         course=header.course,
+        event=event,
         identifier=kind,
         alternatives=_alternatives(rivals),
     )
@@ -132,14 +138,9 @@ def _alternatives(rivals: Sequence[Candidate]) -> tuple[Alternative, ...]:
 
 
 def _reason(best: Candidate, header: Header, doubted: str | None) -> str:
-    how = (
-        "is"
-        if plain(best.name) == plain(header.text)
-        else "is near"
-        if best.fit > 0.8
-        else "shares words with"
-    )
-    parts = [f"the name {how} '{best.name}'"]
+    parts = [f"the name {_how(best, header)} '{best.name}'"]
+    if best.name == OF_EVENT:
+        parts = [f"the name is {OF_EVENT}"]
     if best.evidence.reason:
         parts.append(best.evidence.reason)
     if header.timepoint:
@@ -148,3 +149,9 @@ def _reason(best: Candidate, header: Header, doubted: str | None) -> str:
         parts.append(doubted)
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _how(best: Candidate, header: Header) -> str:
+    if plain(best.name) == plain(header.text):
+        return "is"
+    return "is near" if best.fit > NEARLY else "shares words with"

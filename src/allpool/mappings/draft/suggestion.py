@@ -45,6 +45,8 @@ class Suggestion:
     """Code of the timepoint that the column's name states."""
     course: int | None = None
     """Number of the course that the column's name states."""
+    event: str | None = None
+    """Code of the adverse event that the column is named after; it holds its grade or occurrence."""
     identifier: str | None = None
     """Kind of direct identifier that the column looks like; such a column is ignored or the patient key."""
     alternatives: tuple[Alternative, ...] = ()
