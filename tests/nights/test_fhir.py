@@ -322,3 +322,49 @@ def test_check_of_one_file_tells_of_that_file(folder: Path):
     assert not found.findings
     assert set(found.accounts) == {"Condition.ndjson"}
     assert [(kind.record, kind.element) for kind in found.kinds] == [("landed_resource", "Condition")]
+
+
+BREAST = """
+mapping: breast
+version: "1"
+sources:
+  patients:
+    file: "*.json"
+    read: {format: fhir, resource: Patient}
+    patient: {column: fullUrl, pattern: "urn:uuid:(?P<id>[0-9a-f-]{36})"}
+    records:
+      - record: patient
+        sex: {column: gender}
+        birth_date: {column: birthDate, format: iso}
+        death_date: {column: deceasedDateTime, format: iso}
+  laboratory:
+    file: "*.json"
+    read: {format: fhir, resource: Observation}
+    patient: {column: subject.reference, pattern: "urn:uuid:(?P<id>[0-9a-f-]{36})"}
+    records:
+      - record: wbc
+        when: {column: "code.coding[system=http://loinc.org].code", equals: "6690-2"}
+        value: {column: valueQuantity.value, unit: {column: valueQuantity.code}}
+        date: {column: effectiveDateTime, format: iso}
+"""
+
+
+def test_published_bundles_land_and_are_mapped(folder: Path, shared: Path, night: Night):
+    """Synthetic patients of Synthea, five Bundles; one Observation of them has no subject."""
+    (folder / "mappings" / "one.yaml").write_text(BREAST, encoding="utf-8")
+    config = CONFIG.replace('folder = "data"', f'folder = "{shared / "fhir" / "synthea-mcode-breast"}"')
+    (folder / "allpool.toml").write_text(config, encoding="utf-8")
+    engine, _, feed = night()
+    assert feed.status == "published"
+    landed = rows(engine, LandedResource)
+    assert len(landed) == 1_555
+    assert len(rows(engine, Patient)) == 5
+    assert len(rows(engine, Observation)) == 6
+    assert [(row.row, row.column, row.rule) for row in rows(engine, Quarantine)] == [
+        (306, "subject.reference", "patient_id")
+    ]
+    subjects = {row.identifier for row in rows(engine, ResearchSubject)}
+    assert {row.patient for row in landed if row.patient} == subjects
+    assert all(account.balanced for account in feed.accounts.values())
+    _, _, again = night()
+    assert (again.status, again.counts.inserted) == ("unchanged", 0)
