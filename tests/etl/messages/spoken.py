@@ -25,7 +25,6 @@ SENTENCE_AT: Final[Mapping[str, tuple[int, ...]]] = {
     "SourceError": (0,),
     "WrongVersionError": (0,),
     "DateDoubt": (0,),
-    "Document": (2,),
     "Fault": (2,),
     "Refusal": (3,),
     "fhir_nesting.Fault": (1,),

@@ -19,7 +19,9 @@ from allpool.etl.landing.policy import load_policy
 from allpool.etl.messages import LANGUAGES, Catalogue, load_messages, spoken
 from allpool.etl.messages.catalogue import SentenceFile
 from allpool.etl.messages.template import PLACE, Template
+from allpool.etl.readers.odm_metadata import ODM
 from allpool.etl.readers.redcap_boxes import BY_MISSING_CODE, UNANSWERED
+from allpool.etl.readers.xml import WORKBOOK
 from allpool.etl.transform.ledger import KEPT, UNUSED
 from allpool.etl.transform.reading import DOUBTFUL, IGNORED_CODE, MISSING, SKIPPED, UNMATCHED
 from allpool.mappings.compile import load_vocabulary
@@ -53,9 +55,10 @@ PASSED_ON = {
 """Expressions that hold a sentence which is looked at where it is written."""
 EXAMPLES = yaml.safe_load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
 SPELLED = {
-    "{} {}; {}": (
-        "the workbook is damaged; save it again as .xlsx",
-        "the ODM file is damaged; export it again as ODM-XML",
+    "{} {}; {}": tuple(
+        f"{document.name} {reason}; {document.advice}"
+        for document in (WORKBOOK, ODM)
+        for reason in ("is damaged", "declares an encoding that is not read; UTF-8 is")
     )
 }
 """Sentences that are nothing but places: what they are in the end."""
