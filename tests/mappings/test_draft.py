@@ -283,9 +283,6 @@ def test_a_column_called_like_an_adverse_event_holds_its_grade_or_whether_it_occ
     assert rule.when[0].not_in == ("0",)
     constants = {field.name: field.binding.constant for field in rule.fields}
     assert constants == {"term": "headache", "grade": None}
-        "term": "headache",
-        "grade": None,
-    }
     assert "# - {record: adverse_event, when: {column: 头痛, in: [有]}, term: headache}" in text
 
 
