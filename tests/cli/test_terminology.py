@@ -194,6 +194,20 @@ def test_each_reason_for_absence_is_kept_and_counted(strange_night) -> None:
     assert kept == ["NA", "ND", "UNK"]
 
 
+def test_each_reason_for_absence_leaves_as_fhirs_own(strange_night, tmp_path: Path) -> None:
+    assert strange_night.says("export", "--out", tmp_path / "fhir").code == 0
+    said = [
+        entry["resource"]
+        for file in sorted((tmp_path / "fhir").rglob("*.json"))
+        for entry in json.loads(file.read_text(encoding="utf-8")).get("entry", ())
+    ]
+    absent = [resource for resource in said if "dataAbsentReason" in resource]
+    codes = sorted(resource["dataAbsentReason"]["coding"][0]["code"] for resource in absent)
+    assert codes == ["not-applicable", "not-performed", "unknown"]
+    assert not [resource for resource in absent if any(name.startswith("value") for name in resource)]
+    assert sorted(resource["dataAbsentReason"]["text"] for resource in absent) == ["NA", "ND", "UNK"]
+
+
 @pytest.mark.parametrize(
     ("answers", "why"),
     [
