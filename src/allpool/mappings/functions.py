@@ -34,6 +34,8 @@ class Function:
     """Settings that cannot be left out."""
     instead: str | None = None
     """Setting that stands in for the last column."""
+    dated: tuple[int, ...] = ()
+    """Places of the columns that hold dates, in `format`."""
 
     def check(self, columns: int, given: Mapping[str, str]) -> None:
         """Raise ValueError with a sentence where the columns or settings do not fit."""
@@ -183,12 +185,14 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         {"days": _is_whole, "format": _is_day_format},
         _add_days,
         instead="days",
+        dated=(0,),
     ),
     "days_between": Function(
         "days from the first date to the second (in `format`, else ISO)",
         (2, 2),
         {"format": _is_day_format},
         _days_between,
+        dated=(0, 1),
     ),
 }
 """What a mapping may write under `function`."""

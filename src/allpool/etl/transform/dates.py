@@ -60,9 +60,9 @@ class Calendar:
         self._read: dict[tuple[str, str, tuple[DateFormat, ...], bool], pl.DataFrame] = {}
         self._doubts: Mapping[DateColumn, DateDoubt] = {}
 
-    def doubt(self, doubts: Mapping[DateColumn, DateDoubt]) -> None:
-        """Read the columns that `doubts` names with their doubts."""
-        self._doubts = doubts
+    def doubt(self, doubts: Mapping[DateColumn, DateDoubt], sources: Mapping[str, Dated]) -> None:
+        """Read the columns that `doubts` names with their doubts; `sources` are as they are under these."""
+        self._doubts, self._sources = doubts, sources
 
     def column(self, source: str, name: str, formats: tuple[DateFormat, ...], *, timed: bool) -> pl.DataFrame:
         """Return `date`, `precision`, `time`, `error` and `key` for each cell of a source's column.

@@ -12,7 +12,7 @@ import polars as pl
 from allpool.etl.transform.identity import joined_text, pseudonyms, uuid
 from allpool.etl.transform.quarantine import Entries
 from allpool.etl.transform.wordings import Wordings
-from allpool.mappings.dates import DateFormat
+from allpool.mappings.dates import DateFormat, date_format
 from allpool.mappings.functions import FUNCTIONS
 from allpool.mappings.plan import CompiledMapping, SourcePlan
 from allpool.mappings.schema import ID_GROUP, Condition, Scope
@@ -94,6 +94,17 @@ class Prepared:
                 column = self.actual(item.binding.column or ())
                 if item.formats and column is not None:
                     yield column, item.formats
+        for _, column, formats in self.computed_dates():
+            yield column, formats
+
+    def computed_dates(self) -> Iterator[tuple[str, str, tuple[DateFormat, ...]]]:
+        """Yield each computed column, with each column of dates that it is made of and their format."""
+        for name in self.computed:
+            function, columns, settings = self.plan.computed[name]
+            for place in FUNCTIONS[function].dated:
+                column = self.actual(columns[place])
+                if column is not None:
+                    yield name, column, (date_format(settings.get("format", "iso")),)
 
     def unknown_columns(self, mapping: CompiledMapping) -> list[str]:
         """Return the file's columns that the mapping neither reads nor ignores."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from allpool.etl.transform.dates import Calendar
+from allpool.etl.transform.doubtful_computed import without_doubtful
 from allpool.etl.transform.identity import content_hash, uuid
 from allpool.etl.transform.joins import Borrowed, settle_joins
 from allpool.etl.transform.ledger import Ledger, Verdict, positions
@@ -52,7 +53,8 @@ def transform(
     prepared = _prepared(sources, mapping, scene, entries)
     calendar = Calendar({item.source.id: item for item in prepared}, timezone=mapping.timezone)
     survey = take_survey(prepared, calendar) if survey is None else survey
-    calendar.doubt(survey.dates)
+    prepared = [without_doubtful(item, survey.dates, calendar) for item in prepared]
+    calendar.doubt(survey.dates, {item.source.id: item for item in prepared})
     ledgers = [Ledger(item) for item in prepared]
     for item, ledger in zip(prepared, ledgers, strict=True):
         _mark_columns_and_rows(item, mapping, ledger, entries)
