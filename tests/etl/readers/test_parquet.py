@@ -149,6 +149,18 @@ def test_a_small_file_that_holds_a_billion_cells_is_refused_before_it_grows(fail
     assert failure(content, **PARQUET).rule == "file_too_large"
 
 
+@pytest.mark.parametrize("is_dictionary", [True, False])
+def test_a_long_text_that_every_row_repeats_is_refused_before_it_is_written_out(
+    table: Read, failure: Fail, *, is_dictionary: bool
+) -> None:
+    texts = pa.array(["x" * 30_000] * 3_000)
+    content = written(pa.table({"note": texts.dictionary_encode() if is_dictionary else texts}))
+    assert len(content) < 200_000
+    assert failure(content, **PARQUET).rule == "unreadable_parquet"
+    limits = ReadLimits(text_characters=2**30)
+    assert table(content, limits=limits, **PARQUET).frame.height == 3_000
+
+
 def test_more_columns_than_the_limit(tmp_path: Path) -> None:
     content = written(pl.DataFrame({f"c{n}": ["1"] for n in range(12)}))
     found = read_bytes(tmp_path, content, limits=ReadLimits(columns=10), **PARQUET)

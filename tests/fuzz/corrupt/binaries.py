@@ -66,7 +66,7 @@ def other_types(random: Random, content: bytes) -> bytes:
 def table_bomb(random: Random, content: bytes) -> bytes:
     """Let a table be of millions of cells that pack into very little."""
     table = pq.read_table(io.BytesIO(content))
-    match random.randrange(3):
+    match random.randrange(4):
         case 0:
             longer = pa.concat_tables([table.slice(0, 1)] * random.choice((1000, 3000)))
             table = pa.concat_tables([longer] * random.choice((1, 40))).combine_chunks()
@@ -74,6 +74,12 @@ def table_bomb(random: Random, content: bytes) -> bytes:
             nothing = pa.nulls(table.num_rows, pa.string())
             for number in range(random.choice((100, 3000))):
                 table = table.append_column(f"extra {number}", nothing)
+        case 2:
+            table = table.take(pa.array([0] * random.choice((1000, 40_000))))
+            text = "x" * random.choice((200, 30_000))
+            texts = pa.array([text]).take(pa.array([0] * table.num_rows))
+            encoded = texts.dictionary_encode() if random.random() < 0.5 else texts
+            table = table.set_column(random.randrange(table.num_columns), "sex", encoded)
         case _:
             long = [["x"] * random.choice((10, 25_000)), *([None] * (table.num_rows - 1))]
             table = table.append_column("list", pa.array(long))

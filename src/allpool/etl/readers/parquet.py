@@ -39,12 +39,14 @@ def read_parquet(content: bytes, read: ParquetRead, limits: ReadLimits) -> Cells
         frame = pl.read_parquet(io.BytesIO(content))
     leaves = dict[int, pl.Series]()
     names: list[str] = []
+    size = 0
     for column in frame.get_columns():
         for name, leaf in _leaves(column.name, column):
             names.append(name)
             refuse_too_large(frame.height, len(names), packed_bytes=len(content), limits=limits)
+            size += _text_bytes(leaf)
+            _refuse_repeated(size, packed_bytes=len(content), limits=limits)
             leaves[len(leaves)] = _text(leaf, name, read.decimal)
-            _refuse_long(leaves[len(leaves) - 1], limits)
     cells = Cells(
         names=header_names(names, row=None),
         frame=pl.DataFrame([leaf.alias(str(index)) for index, leaf in leaves.items()]),
@@ -138,8 +140,15 @@ def _durations(values: pl.Series, per_second: int) -> Iterator[str | None]:
         yield f"{sign}{duration_text(timedelta(seconds=seconds))}{'.' if digits else ''}{digits}"
 
 
-def _refuse_long(texts: pl.Series, limits: ReadLimits) -> None:
-    """Refuse a column whose texts, many times the same in the file, would fill the memory."""
-    size = texts.str.len_bytes().sum()
-    if size > limits.workbook_bytes:
+def _text_bytes(values: pl.Series) -> int:
+    """Return the bytes of a column's texts, each as often as it is said, before they are written out."""
+    if isinstance(values.dtype, pl.Categorical | pl.Enum):
+        return int(values.cat.len_bytes().cast(pl.Int64).sum())
+    return int(values.str.len_bytes().cast(pl.Int64).sum()) if values.dtype == pl.String else 0
+
+
+def _refuse_repeated(size: int, *, packed_bytes: int, limits: ReadLimits) -> None:
+    """Refuse texts that, many times the same in the file, would fill the memory."""
+    most = max(limits.text_characters, limits.packed_text_ratio * packed_bytes)
+    if size > min(most, limits.workbook_bytes):
         _unreadable(f"a column unpacks to {size:,} bytes, past the limit")

@@ -54,6 +54,8 @@ class ReadLimits:
     """A rectangle beyond `stray_cells`, and of so many times the cells that are there, has stray cells."""
     columns: int = 20_000
     """Of one table."""
+    packed_text_ratio: int = 400
+    """Bytes of texts per byte of a Parquet file, asked beyond `text_characters`."""
     packed_ratio: int = 40
     """Cells per byte, asked of Parquet and SAS files with more than `sheet_cells`."""
 
