@@ -154,7 +154,7 @@ def test_direct_identifiers_are_left_out_by_name_with_the_reason(tmp_path: Path,
     for name in ("姓名", "联系电话"):
         assert rows[name]["identifier"] is True
         assert rows[name]["element"] is None
-    assert rows["患者编号"]["element"] == "subject_id"
+    assert (rows["患者编号"]["element"], rows["患者编号"]["identifier"]) == ("subject_id", True)
     assert rows["性别"]["identifier"] is False
     text = made.render()
     assert set(loaded(text, tmp_path, words).sources[0].ignore) == {"姓名", "联系电话"}

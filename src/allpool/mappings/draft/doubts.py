@@ -18,6 +18,8 @@ NEAR = 0.995
 EVENT = "adverse_event"
 EVENT_WORDS = frozenset({EVENT, "serious", "crs", "icans"})
 """Notions that speak of an adverse event in a table that is not about them."""
+DATED = frozenset({"date", "collection", "timepoint", "assessment"})
+"""Notions that speak of a date, or of what has one."""
 
 
 def structural(name: str) -> str | None:
@@ -60,6 +62,8 @@ def doubt(
     usual = target.element.unit if target.element else None
     if len(evidence.units) > 1 and usual not in evidence.units and header.unit_text is None:
         return f"the numbers fit several units, and not the usual one ({usual})"
+    if target.id == "@date" and not any(token & DATED for token in header.tokens):
+        return "the cells are dates, of which its name does not speak"
     says_date = any(token == frozenset({"date"}) for token in header.tokens)
     if says_date and target.type not in ("date", "dateTime") and target.field != "timepoint":
         return "the name speaks of a date" if not calendar_readings(column) else None

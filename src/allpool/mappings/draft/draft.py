@@ -74,7 +74,7 @@ def _row(table: TableProfile, item: Suggestion) -> dict[str, Any]:
         "element": item.element,
         "confidence": item.confidence,
         "reason": item.reason,
-        "identifier": item.identifier is not None,
+        "identifier": item.identifier is not None or item.element == "subject_id",
         "identifier_kind": item.identifier,
         "record": item.record,
         "field": item.field,

@@ -26,6 +26,10 @@ FACTOR: Mapping[Verdict, float] = {
 """What is left of the fit of the name; set on the training files (docs/draft.md)."""
 
 
+IDS = ("study", "centre", "lineage")
+"""Texts that may well be numbers."""
+FEW = 12
+"""Codes that numbers stand for, at most: more are counts or measurements."""
 PERCENT = re.compile(r"[<>≤≥＜＞]?=? ?9+([.,]9+)?\s?[%％]")
 ISCN = re.compile(r"99([~-]99)?(<9+A?>)?,.*")
 """Shape of a karyotype in the notation of ISCN: the number of chromosomes, then the sex chromosomes."""
@@ -151,7 +155,8 @@ def _code(target: Target, column: ColumnProfile, terminology: Terminology) -> Ev
     if codes:
         return Evidence("allows", said, codes=codes, unknown=unknown)
     if numeric_share(column) > 0.9:
-        few = column.distinct <= 12 and share(column, "integer") > 0.9 and column.longest <= 2
+        few = column.distinct <= FEW and share(column, "integer") > 0.9 and column.longest <= 2
+        few = few and column.quantiles.get(0.75, 0.0) <= FEW
         return Evidence(
             "allows" if few else "rules out",
             "the cells are numbers; what they stand for is not said",
@@ -216,6 +221,8 @@ def _key(column: ColumnProfile) -> Evidence:
         return Evidence("bears out", "every row has one, and few are alike")
     if kind is not None:
         return Evidence("rules out", f"the cells look like a {kind.replace('_', ' ')}")
+    if column.shapes and not any("9" in shape.text for shape in column.shapes):
+        return Evidence("speaks against", "the cells have no number, as initials and names have none")
     if column.distinct <= max(2, 0.02 * column.rows):
         return Evidence("speaks against", "the same few identifiers stand in all rows")
     return Evidence("allows", "every row has one")
@@ -226,7 +233,9 @@ def _text(target: Target, column: ColumnProfile, terminology: Terminology) -> Ev
         return Evidence("speaks against", "the cells are dates")
     if share(column, "decimal", "decimal_comma") > 0.5:
         return Evidence("speaks against", "the cells are numbers")
-    if target.field not in ("study", "centre", "lineage") and yes_no(column, terminology):
+    if target.field not in IDS and share(column, "integer") > 0.9 and column.distinct >= FEW:
+        return Evidence("speaks against", "the cells are numbers")
+    if target.field not in IDS and yes_no(column, terminology):
         return Evidence("speaks against", "the cells say yes and no")
     if target.id == "karyotype_iscn":
         cells = sum(shape.cells for shape in column.shapes)
