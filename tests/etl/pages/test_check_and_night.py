@@ -31,7 +31,7 @@ def test_a_check_says_what_the_night_says(tmp_path: Path) -> None:
     )
     visits(
         folder,
-        [*VISITS, ["0005", "2024-04-03", "0.001", "2024-06-09"], ["0006", "2024-05-04", "=0.0001*2", None]],
+        [*VISITS, ["0005", "2024-04-03", "0.001", "2024-06-09"], ["0001", "2024-06-04", "=0.0001*2", None]],
     )
 
     checked = precheck([folder / "data"], folder / "mappings" / "one.yaml", today=NOW.date())
