@@ -11,7 +11,7 @@ import pytest
 from allpool.etl.profile.encoding import found_encoding, found_separator
 from allpool.etl.profile.tables import tables, text_format
 from allpool.etl.readers import ROW, SourceTable, read_source
-from allpool.mappings.identifiers import identifying, suspicion
+from allpool.mappings.identifiers.suspicion import identifying, suspicion
 from allpool.mappings.read import DelimitedRead
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "consortium" / "data"

@@ -58,7 +58,7 @@ def test_a_service_takes_no_file_and_a_file_is_named(mapping: Path) -> None:
         load_mapping(with_file)
     changed(with_file, '    file: "*.csv"\n', "")
     changed(with_file, "format: sql, url_env: CENTRE_DB_URL, query_file: patients.sql", "format: csv")
-    with pytest.raises(MappingError, match="line 4: .*`file` is missing; format csv reads files"):
+    with pytest.raises(MappingError, match=r"line 4: .*`file` is missing; format csv reads files"):
         load_mapping(with_file)
 
 

@@ -15,7 +15,7 @@ from allpool.errors import ConfigError, ExitCode, MappingError, Place
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from allpool.mappings.code_sheets import SheetRow
+    from allpool.mappings.codes.sheets import SheetRow
     from allpool.mappings.plan import CompiledMapping
 
 EXISTING = click.Path(path_type=Path, dir_okay=False)
@@ -49,18 +49,18 @@ def export_(mapping_file: Path | None, table: str | None, format_: str, file: Pa
 
 
 def _of_mapping(file: Path, format_: str) -> str:
-    from allpool.mappings.code_sheets import mapping_sheet
+    from allpool.mappings.codes.concept_maps import mapping_concept_map
+    from allpool.mappings.codes.sheets import mapping_sheet
     from allpool.mappings.compile import load_mapping
-    from allpool.mappings.concept_maps import mapping_concept_map
 
     mapping = load_mapping(file)
     return mapping_sheet(mapping) if format_ == "csv" else _json(mapping_concept_map(mapping))
 
 
 def _of_table(name: str, format_: str) -> str:
-    from allpool.mappings.code_blocks import table_relations
-    from allpool.mappings.code_files import code_file
-    from allpool.mappings.concept_maps import table_concept_map
+    from allpool.mappings.codes.blocks import table_relations
+    from allpool.mappings.codes.concept_maps import table_concept_map
+    from allpool.mappings.codes.files import code_file
     from allpool.mappings.terminology import load_terminology
     from allpool.version import __version__
 
@@ -90,7 +90,7 @@ def import_(file: Path, mapping_file: Path, field: str | None, *, dry_run: bool)
 
     Example: allpool terminology import brno_codes.csv --mapping mappings/004.yaml
     """
-    from allpool.mappings.code_import import take_in
+    from allpool.mappings.codes.importing import take_in
     from allpool.mappings.compile import load_vocabulary
 
     rows, unfilled, others = _incoming(file, mapping_file, field)
@@ -109,11 +109,11 @@ def import_(file: Path, mapping_file: Path, field: str | None, *, dry_run: bool)
 
 def _incoming(file: Path, mapping_file: Path, field: str | None) -> tuple[list[SheetRow], int, int]:
     """Return the relations of a code sheet or ConceptMap, lines that are not filled, and those of others."""
-    from allpool.mappings.code_blocks import Address
-    from allpool.mappings.code_import import rows_of_blocks
-    from allpool.mappings.code_sheets import read_sheet
+    from allpool.mappings.codes.blocks import Address
+    from allpool.mappings.codes.concept_maps import read_concept_map
+    from allpool.mappings.codes.importing import rows_of_blocks
+    from allpool.mappings.codes.sheets import read_sheet
     from allpool.mappings.compile import load_mapping
-    from allpool.mappings.concept_maps import read_concept_map
 
     if file.suffix.casefold() != ".json":
         sheet = read_sheet(file, mapping=mapping_file.name)

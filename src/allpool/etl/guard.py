@@ -11,8 +11,8 @@ import polars as pl
 from allpool.etl.operations import QualityResultEntry
 from allpool.etl.readers.source import PROBLEM_SCHEMA, ROW, FileFacts, SourceFailure, SourceTable
 from allpool.etl.transform.source import ignore_reason
-from allpool.mappings.identifiers import SHORTEST, identifying, suspicion
-from allpool.mappings.identifying_words import header_words
+from allpool.mappings.identifiers.suspicion import SHORTEST, identifying, suspicion
+from allpool.mappings.identifiers.words import header_words
 from allpool.mappings.plan import CompiledMapping, SourcePlan
 from allpool.mappings.profile import Suspicion
 from allpool.mappings.read import FhirRead

@@ -25,7 +25,7 @@ from allpool.etl.transform.source import Scene
 from allpool.etl.transform.transform import Harmonised, transform
 from allpool.etl.waiting import COLUMNS, audit_findings, waiting
 from allpool.mappings.compile import load_mapping, load_vocabulary
-from allpool.mappings.identifiers import identifying
+from allpool.mappings.identifiers.suspicion import identifying
 from allpool.mappings.plan import CompiledMapping
 from allpool.models import LANDED
 

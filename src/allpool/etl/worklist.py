@@ -11,11 +11,11 @@ import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from allpool.mappings.code_blocks import Place, places
-from allpool.mappings.code_sheets import WORKLIST
-from allpool.mappings.identifiers import identifying
+from allpool.mappings.codes.blocks import Place, places
+from allpool.mappings.codes.sheets import WORKLIST
+from allpool.mappings.codes.spreadsheets import written
+from allpool.mappings.identifiers.suspicion import identifying
 from allpool.mappings.plan import CompiledMapping
-from allpool.mappings.spreadsheets import written
 from allpool.mappings.terminology import CodeTable, Terminology, normal
 from allpool.models import Feed, Quarantine
 

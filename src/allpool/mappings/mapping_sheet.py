@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NoReturn
 
-from allpool.mappings.code_blocks import Address, places
-from allpool.mappings.code_sheets import SheetRow, addressed, read_sheet
+from allpool.mappings.codes.blocks import Address, places
+from allpool.mappings.codes.relations import Relation
+from allpool.mappings.codes.sheets import SheetRow, addressed, read_sheet
 from allpool.mappings.plan import CompiledMapping
 from allpool.mappings.positions import Document
-from allpool.mappings.relations import Relation
 
 Said = tuple[Relation, Callable[[str], NoReturn]]
 """A relation, and how to fail where it stands."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
 
+from allpool.mappings.codes.relations import Relation
 from allpool.mappings.dates import DateFormat
 from allpool.mappings.dictionary import Usual
 from allpool.mappings.read import FhirRead, Read
-from allpool.mappings.relations import Relation
 from allpool.mappings.schema import Binding, Condition, Join, PatientKey, Scope
 from allpool.mappings.units.conversion import Scale
 

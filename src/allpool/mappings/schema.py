@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from allpool.mappings.codes.relations import Codes
 from allpool.mappings.dictionary import Frozen, Language, Many, as_tuple
 from allpool.mappings.read import FhirRead, Read
-from allpool.mappings.relations import Codes
 
 Text = str
 

@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 from typing import NamedTuple, NoReturn
 
 from allpool.errors import MappingError, Place
-from allpool.mappings.code_files import read_code_file
+from allpool.mappings.codes.files import read_code_file
+from allpool.mappings.codes.relations import Codes, Relation
 from allpool.mappings.plan import Kind, Words
 from allpool.mappings.positions import Document, Location
-from allpool.mappings.relations import Codes, Relation
 from allpool.mappings.schema import Binding
 from allpool.mappings.terminology import CodeTable, Terminology, normal
 

@@ -147,7 +147,7 @@ class CodeRelation(Base):
 
 
 class NotCollected(Base):
-    """A data element that a feed's mapping declares never to be sent: its absence says nothing of patients."""
+    """A data element that a feed's mapping declares never to be sent: its absence tells nothing."""
 
     __tablename__ = "not_collected"
 

@@ -11,7 +11,7 @@ from allpool.etl.landing.deidentify import PSEUDONYM, UNKNOWN, Deidentifier
 from allpool.etl.landing.names import Names
 from allpool.etl.landing.policy import load_policy
 from allpool.etl.landing.pseudonyms import Pseudonyms
-from allpool.etl.readers.fhir_json import canonical, parse
+from allpool.etl.readers.fhir.parsing import canonical, parse
 from allpool.models.fhir_types import is_resource_type, members
 
 KEY = b"a key of the tests alone"

@@ -13,7 +13,7 @@ from allpool.errors import ConfigError, MappingError
 from allpool.etl.landing import land
 from allpool.etl.landing.file import CONFLICT
 from allpool.etl.landing.pseudonyms import Pseudonyms
-from allpool.etl.readers.fhir_json import canonical, parse
+from allpool.etl.readers.fhir.parsing import canonical, parse
 from allpool.etl.transform.ledger import Verdict
 from allpool.etl.transform.source import Scene
 from allpool.mappings.compile import load_mapping

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from allpool.etl.landing.deidentify import Deidentifier
 from allpool.etl.landing.file import Leaves, land_file
 from allpool.etl.landing.pseudonyms import Pseudonyms
-from allpool.etl.readers.fhir_entries import fhir_entries
+from allpool.etl.readers.fhir.entries import fhir_entries
 from allpool.mappings.read import FhirRead
 from allpool.models.fhir_types import members
 from tests.etl.landing.delivered import difference, parsed

@@ -19,13 +19,13 @@ from allpool.etl.landing.policy import load_policy
 from allpool.etl.messages import LANGUAGES, Catalogue, load_messages, spoken
 from allpool.etl.messages.catalogue import SentenceFile
 from allpool.etl.messages.template import PLACE, Template
-from allpool.etl.readers.odm_metadata import ODM
-from allpool.etl.readers.redcap_boxes import BY_MISSING_CODE, UNANSWERED
+from allpool.etl.readers.odm.metadata import ODM
+from allpool.etl.readers.redcap.boxes import BY_MISSING_CODE, UNANSWERED
 from allpool.etl.readers.xml import WORKBOOK
 from allpool.etl.transform.ledger import KEPT, UNUSED
 from allpool.etl.transform.reading import DOUBTFUL, IGNORED_CODE, MISSING, SKIPPED, UNMATCHED
 from allpool.mappings.compile import load_vocabulary
-from allpool.mappings.identifying_forms import FORMS
+from allpool.mappings.identifiers.forms import FORMS
 from allpool.mappings.positions import read_yaml
 from allpool.models import STAGING
 from tests.etl.messages import spoken as code

@@ -11,7 +11,7 @@ import pytest
 
 from allpool.errors import SourceError
 from allpool.etl.readers import ROW, SourceFailure, SourceTable, read_source
-from allpool.etl.readers.fhir_entries import DOCUMENT_BYTES, LINE_BYTES, Entry, Refusal, fhir_entries
+from allpool.etl.readers.fhir.entries import DOCUMENT_BYTES, LINE_BYTES, Entry, Refusal, fhir_entries
 from allpool.mappings.read import FhirRead
 
 SECRET = "Novakova"

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from allpool.etl.readers import SourceFailure, SourceTable, read_source
-from allpool.etl.readers.redcap_columns import box_name
+from allpool.etl.readers.redcap.columns import box_name
 from allpool.mappings.read import RedcapRead
 
 HEADER = (

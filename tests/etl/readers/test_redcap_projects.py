@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from allpool.etl.readers import ROW, ReadLimits, SourceFailure, SourceTable, read_source
-from allpool.etl.readers.redcap_dictionary import load_data_dictionary
+from allpool.etl.readers.redcap.dictionary import load_data_dictionary
 from allpool.mappings.read import RedcapRead
 from tests.etl.readers.redcap_project import Key, Project, project_of
 

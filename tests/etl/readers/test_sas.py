@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allpool.etl.readers import ReadLimits, SourceFailure, SourceTable
-from allpool.etl.readers.sas_dates import date_texts, kind_of
+from allpool.etl.readers.sas.dates import date_texts, kind_of
 from tests.etl.readers.conftest import read_bytes
 
 Read = Callable[..., SourceTable]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -286,6 +287,37 @@ def test_a_stray_cell_far_below_a_small_table_is_refused(failure: Fail, table: R
 
 def test_rows_that_pack_into_almost_nothing_are_refused(failure: Fail) -> None:
     assert failure(sheet_as("<row><c><v>1</v></c></row>" * 800_000), **EXCEL).rule == "unreadable_workbook"
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"), [("shared", b"</si>", b""), ("sheet1", b"</sheetData>", b"")]
+)
+def test_a_part_that_is_not_well_formed_is_refused_before_cells_are_lost_or_mixed_up(
+    failure: Fail, part: str, old: bytes, new: bytes
+) -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        book.add_worksheet().write_row(0, 0, ["id", "sex"])
+
+    def changed(name: str, said: bytes) -> bytes:
+        return said.replace(old, new, 1) if part in name.lower() else said
+
+    assert failure(repacked(out.getvalue(), changed), **EXCEL).rule == "unreadable_workbook"
+
+
+@pytest.mark.parametrize("lie", [b"18446744073709551615", b"4294967295", b"-1", b"x"])
+def test_a_table_of_strings_that_lies_about_their_number_is_refused(
+    failure: Fail, capfd: pytest.CaptureFixture[str], lie: bytes
+) -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        book.add_worksheet().write_string(0, 0, "name")
+
+    def changed(name: str, old: bytes) -> bytes:
+        return re.sub(rb'uniqueCount="\d+"', b'uniqueCount="%s"' % lie, old) if "shared" in name else old
+
+    assert failure(repacked(out.getvalue(), changed), **EXCEL).rule == "unreadable_workbook"
+    assert capfd.readouterr().err == ""  # the library below panics aloud
 
 
 def test_a_long_text_that_every_cell_repeats_is_refused_before_memory_is_asked_for(

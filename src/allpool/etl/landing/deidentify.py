@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from allpool.etl.landing.names import Names
 from allpool.etl.landing.policy import PERSONAL_MEMBERS, Action, Policy, actions, load_policy
 from allpool.etl.landing.pseudonyms import Pseudonyms
-from allpool.etl.readers.fhir_json import Number, cells, labels
+from allpool.etl.readers.fhir.parsing import Number, cells, labels
 from allpool.models.fhir_types import NUMBERS, OPEN, RESOURCE, is_resource_type
 
 DROPPED: Final = "direct identifier dropped at landing: {}"

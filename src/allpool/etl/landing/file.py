@@ -13,12 +13,12 @@ import polars as pl
 from allpool.etl.landing.deidentify import PSEUDONYM, UNKNOWN, Deidentifier
 from allpool.etl.landing.pseudonyms import LITERAL
 from allpool.etl.landing.subject import known_as, reference_of, subject
-from allpool.etl.readers.fhir import FULL_URL, refused, row_cells
-from allpool.etl.readers.fhir_entries import Entry, Found, Refusal
-from allpool.etl.readers.fhir_json import canonical, leaf_count
+from allpool.etl.readers.fhir.entries import Entry, Found, Refusal
+from allpool.etl.readers.fhir.parsing import canonical, leaf_count
+from allpool.etl.readers.fhir.resources import FULL_URL, refused, row_cells
 from allpool.etl.readers.source import PASSED_SCHEMA, FileFacts, Problem, problem, problem_frame
 from allpool.etl.transform.ledger import Account, Verdict
-from allpool.mappings.identifiers import identifying
+from allpool.mappings.identifiers.suspicion import identifying
 from allpool.mappings.plan import LandingPlan
 
 CONFLICT: Final = "resource_conflict"

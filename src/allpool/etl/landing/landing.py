@@ -16,12 +16,12 @@ from allpool.etl import guard
 from allpool.etl.landing.deidentify import Deidentifier
 from allpool.etl.landing.file import GONE_SCHEMA, Landed, LandedFile, Leaves, land_file, told
 from allpool.etl.landing.pseudonyms import Pseudonyms
-from allpool.etl.readers.fhir_entries import LINES, fhir_entries
+from allpool.etl.readers.fhir.entries import LINES, fhir_entries
 from allpool.etl.readers.files import Reading, list_files, opened
 from allpool.etl.readers.source import FileFacts, ReadLimits, SourceFailure
 from allpool.etl.transform.identity import uuid_of
 from allpool.etl.transform.source import Scene
-from allpool.mappings.identifiers import identifying
+from allpool.mappings.identifiers.suspicion import identifying
 from allpool.mappings.plan import CompiledMapping, LandingPlan
 from allpool.mappings.schema import Scope
 from allpool.models import LANDED

@@ -10,7 +10,7 @@ import polars as pl
 from allpool.etl.profile.cells import numbers
 from allpool.etl.profile.date_formats import date_readings, is_order_open
 from allpool.etl.profile.tally import TEXTS, Tally
-from allpool.mappings.identifiers import identifying, quasi_identifier, suspicion
+from allpool.mappings.identifiers.suspicion import identifying, quasi_identifier, suspicion
 from allpool.mappings.profile import CellKind, ColumnProfile, ValueCount
 
 NUMERIC: Final[tuple[CellKind, ...]] = ("integer", "decimal", "decimal_comma")

@@ -19,7 +19,7 @@ from allpool.etl.profile.tally import Tally
 from allpool.etl.readers.files import opened
 from allpool.etl.readers.header import placeholder
 from allpool.mappings.draft.header import split_unit
-from allpool.mappings.identifiers import identifying
+from allpool.mappings.identifiers.suspicion import identifying
 from allpool.mappings.profile import ColumnProfile, TableProfile
 
 MINIMUM_FREQUENCY: Final = 5

@@ -12,8 +12,8 @@ from allpool.errors import SourceError
 from allpool.etl.profile.table import Table, chosen, read_table, table_of
 from allpool.etl.readers import ROW, ReadLimits, SourceTable
 from allpool.etl.readers.files import Reading, opened
-from allpool.etl.readers.odm_metadata import ODM, MetadataScan
-from allpool.etl.readers.redcap_dictionary import DataDictionary, load_data_dictionary
+from allpool.etl.readers.odm.metadata import ODM, MetadataScan
+from allpool.etl.readers.redcap.dictionary import DataDictionary, load_data_dictionary
 from allpool.etl.readers.xml import parse
 from allpool.mappings.read import OdmRead, RedcapRead
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from allpool.errors import SourceError
 from allpool.etl.profile.table import Table, chosen, read_table, table_of
-from allpool.etl.readers.fhir_entries import LINES, Entry, fhir_entries
+from allpool.etl.readers.fhir.entries import LINES, Entry, fhir_entries
 from allpool.etl.readers.files import Reading, opened
 from allpool.mappings.read import FhirRead
 

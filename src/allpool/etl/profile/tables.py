@@ -11,7 +11,7 @@ from allpool.etl.profile.projects import forms, instruments
 from allpool.etl.profile.resources import resources
 from allpool.etl.profile.table import Table, chosen, read_table, table_of
 from allpool.etl.profile.workbooks import sheets
-from allpool.etl.readers.transport import members
+from allpool.etl.readers.sas.transport import members
 from allpool.mappings.read import JsonLinesRead, ParquetRead, SasRead
 
 BEGINNINGS: Final = (

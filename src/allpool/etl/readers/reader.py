@@ -9,14 +9,14 @@ from pathlib import Path
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.delimited import read_delimited
 from allpool.etl.readers.encodings import decode
-from allpool.etl.readers.fhir import read_fhir
-from allpool.etl.readers.fhir_entries import LINE_BYTES, LINES
+from allpool.etl.readers.fhir.entries import LINE_BYTES, LINES
+from allpool.etl.readers.fhir.resources import read_fhir
 from allpool.etl.readers.files import Reading, list_files, opened
 from allpool.etl.readers.json_lines import read_json_lines
-from allpool.etl.readers.odm import read_odm
+from allpool.etl.readers.odm.forms import read_odm
 from allpool.etl.readers.parquet import read_parquet
-from allpool.etl.readers.redcap import read_redcap
-from allpool.etl.readers.sas import read_sas
+from allpool.etl.readers.redcap.export import read_redcap
+from allpool.etl.readers.sas.datasets import read_sas
 from allpool.etl.readers.service import answer
 from allpool.etl.readers.source import FileFacts, ReadLimits, SourceFailure, SourceTable
 from allpool.etl.readers.table import Cells, source_table

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from allpool.errors import SourceError
 from allpool.etl.readers.query import read_query
-from allpool.etl.readers.redcap_api import read_redcap_api
+from allpool.etl.readers.redcap.api import read_redcap_api
 from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.table import Cells
 from allpool.mappings.read import Read, RedcapRead, SqlRead

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from allpool.etl.readers.archive import Archive, unreadable
 from allpool.etl.readers.source import ReadLimits
-from allpool.etl.readers.xml import parse
+from allpool.etl.readers.xml import parse, refuse_malformed
 
+# ECMA-376-1, 18.4.9: sst, with count (cells that say one) and uniqueCount (si in the table).
+TABLE: Final = re.compile(rb"<(?:[\w.-]+:)?sst\b[^>]*>")
+COUNT: Final = re.compile(rb"""\b(?:unique)?[cC]ount\s*=\s*["']([^"']*)["']""")
 LONGEST_INDEX: Final = 10
 """Digits."""
 
@@ -17,7 +21,7 @@ def refuse_repeated_texts(archive: Archive, sheet: str, *, cells: int, limits: R
 
     `cells` is how many cells it has. What cannot be too much is not looked at closely.
     """
-    tables = [name for name in archive.entries if name.lower().endswith("sharedstrings.xml")]
+    tables = _tables(archive)
     packed = sum(archive.entries[name].file_size for name in tables)
     most = max(limits.text_characters, limits.text_ratio * (packed + archive.entries[sheet].file_size))
     if packed * cells <= most:
@@ -26,6 +30,26 @@ def refuse_repeated_texts(archive: Archive, sheet: str, *, cells: int, limits: R
         lengths = _lengths(archive, name)
         if max(lengths, default=0) * cells > most and (said := _said(archive, sheet, lengths)) > most:
             unreadable(f"it unpacks to {said:,} bytes, past the limit")
+
+
+def refuse_false_tables(archive: Archive) -> None:
+    """Raise SourceError `unreadable_workbook` if a table is not well formed, or says that it has more strings
+    than the file has bytes.
+
+    The library below makes room for so many before it reads one, and takes one string for another where a tag
+    is lost.
+    """
+    size = sum(entry.file_size for entry in archive.entries.values())
+    for name in _tables(archive):
+        refuse_malformed(archive.stream(name))
+        head = TABLE.search(next(archive.stream(name), b""))
+        for count in COUNT.findall(head[0]) if head else ():
+            if not count.isdigit() or len(count) > LONGEST_INDEX or int(count) > size:
+                unreadable("it is damaged")
+
+
+def _tables(archive: Archive) -> list[str]:
+    return [name for name in archive.entries if name.lower().endswith("sharedstrings.xml")]
 
 
 def _lengths(archive: Archive, part: str) -> list[int]:

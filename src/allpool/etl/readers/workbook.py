@@ -16,11 +16,12 @@ from python_calamine import CalamineSheet, CalamineWorkbook
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.archive import Archive, open_archive, sheet_parts, unreadable
 from allpool.etl.readers.header import header_names
-from allpool.etl.readers.shared_strings import refuse_repeated_texts
+from allpool.etl.readers.shared_strings import refuse_false_tables, refuse_repeated_texts
 from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.special_cells import Survey, reach, special_cells, survey
 from allpool.etl.readers.table import CellFinding, Cells
 from allpool.etl.readers.texts import duration_text, number_text, one_line_ends
+from allpool.etl.readers.xml import refuse_malformed
 from allpool.mappings.read import WorkbookRead
 
 BATCH = 20_000
@@ -37,8 +38,10 @@ def read_workbook(content: bytes, read: WorkbookRead, limits: ReadLimits) -> tup
     `duplicate_header`, `reserved_header`, and `formula_cell` or `excel_error` if the header holds one.
     """
     archive = open_archive(content, limits)
+    refuse_false_tables(archive)
     parts = sheet_parts(archive)
     name = _chosen(list(parts), read)
+    refuse_malformed(archive.stream(parts[name]))
     seen = survey(archive.stream(parts[name]))
     _refuse_too_large(seen, archive, parts[name], sheet=name, limits=limits)
     refuse_repeated_texts(archive, parts[name], cells=seen.cells, limits=limits)

@@ -90,6 +90,22 @@ def parse(
         refuse("declares an encoding that is not read; UTF-8 is")
 
 
+def refuse_malformed(chunks: Iterator[bytes], *, document: Document = WORKBOOK) -> None:
+    """Raise what `parse` raises of a document that is not well formed; no element is looked at."""
+    parser = expat.ParserCreate()
+
+    def refuse(reason: str) -> NoReturn:
+        raise SourceError(f"{document.name} {reason}; {document.advice}", rule=document.rule) from None
+
+    parser.StartDoctypeDeclHandler = lambda *_: refuse("declares a document type, which is not read")
+    try:
+        _feed(parser, chunks, refuse)
+    except expat.ExpatError:
+        refuse("is damaged")
+    except (ValueError, LookupError):
+        refuse("declares an encoding that is not read; UTF-8 is")
+
+
 def _feed(parser: expat.XMLParserType, chunks: Iterator[bytes], refuse: Callable[[str], NoReturn]) -> None:
     fed = 0
     for chunk in chunks:

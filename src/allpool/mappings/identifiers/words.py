@@ -57,7 +57,7 @@ class _File(Frozen):
 
 @cache
 def _file() -> _File:
-    return read_yaml(Path(str(files("allpool.mappings").joinpath("identifiers.yaml")))).parse(_File)
+    return read_yaml(Path(str(files("allpool.mappings.identifiers").joinpath("words.yaml")))).parse(_File)
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from allpool.etl.readers.fhir_json import Twice, canonical
+from allpool.etl.readers.fhir.parsing import Twice, canonical
 from allpool.etl.readers.flatten import DEPTH
 
 TWICE: Final = "no member twice in one object"

@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from allpool.errors import Place, SourceError
-from allpool.etl.readers.fhir_json import Number, Twice, canonical, parse
-from allpool.etl.readers.fhir_nesting import DEEPEST, TWICE, character_fault, nesting_fault
-from allpool.etl.readers.fhir_structure import Fault, WrongVersionError, structure_faults, unknown_type
+from allpool.etl.readers.fhir.nesting import DEEPEST, TWICE, character_fault, nesting_fault
+from allpool.etl.readers.fhir.parsing import Number, Twice, canonical, parse
+from allpool.etl.readers.fhir.structure import Fault, WrongVersionError, structure_faults, unknown_type
 from allpool.mappings.read import FhirRead
 
 LINES: Final = (".ndjson", ".jsonl")

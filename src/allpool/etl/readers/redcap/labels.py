@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from allpool.etl.readers.redcap_columns import Column
-from allpool.etl.readers.redcap_dictionary import plain
+from allpool.etl.readers.redcap.columns import Column
+from allpool.etl.readers.redcap.dictionary import plain
 from allpool.etl.readers.table import CellFinding, Cells
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from allpool.errors import SourceError
-from allpool.etl.readers.redcap_dictionary import (
+from allpool.etl.readers.redcap.dictionary import (
     OWN_CHOICES,
     DataDictionary,
     DictionaryField,

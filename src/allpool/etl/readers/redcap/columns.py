@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from allpool.errors import Place, SourceError
-from allpool.etl.readers.redcap_dictionary import STATUS, DataDictionary, DictionaryField
+from allpool.etl.readers.redcap.dictionary import STATUS, DataDictionary, DictionaryField
 
 # REDCap API help, "Export Records": columns that say where a row belongs.
 EVENT, INSTRUMENT, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"

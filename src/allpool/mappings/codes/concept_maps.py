@@ -13,9 +13,9 @@ from urllib.parse import quote, unquote
 
 from allpool.errors import MappingError
 from allpool.errors import Place as Where
-from allpool.mappings.code_blocks import Address, Block, places, table_relations, target_system
+from allpool.mappings.codes.blocks import Address, Block, places, table_relations, target_system
+from allpool.mappings.codes.relations import EQUIVALENCES, Equivalence, Relation, fault
 from allpool.mappings.plan import CompiledMapping
-from allpool.mappings.relations import EQUIVALENCES, Equivalence, Relation, fault
 from allpool.mappings.terminology import CodeTable, normal
 from allpool.models.systems import BASE, local_system
 

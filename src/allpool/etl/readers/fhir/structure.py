@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from allpool.etl.readers.fhir_json import Number, labels
+from allpool.etl.readers.fhir.parsing import Number, labels
 from allpool.models.fhir_types import (
     NUMBERS,
     OPEN,

@@ -11,8 +11,8 @@ import polars as pl
 
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.header import header_names
-from allpool.etl.readers.redcap_columns import BOX, EVENT, INSTANCE, INSTRUMENT, box_name
-from allpool.etl.readers.redcap_dictionary import DataDictionary
+from allpool.etl.readers.redcap.columns import BOX, EVENT, INSTANCE, INSTRUMENT, box_name
+from allpool.etl.readers.redcap.dictionary import DataDictionary
 from allpool.etl.readers.source import Problem, problem
 from allpool.etl.readers.table import CellFinding, Cells
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from allpool.mappings.identifying_forms import DATE, FORMS, HARMLESS, PERSON, SHAPES, Form
-from allpool.mappings.identifying_words import HeaderWord, birth_word, header_words
+from allpool.mappings.identifiers.forms import DATE, FORMS, HARMLESS, PERSON, SHAPES, Form
+from allpool.mappings.identifiers.words import HeaderWord, birth_word, header_words
 from allpool.mappings.profile import IdentifierKind, Suspicion
 
 SHORTEST: Final = 6

@@ -17,17 +17,17 @@ from allpool.etl.readers.delimited import read_delimited
 from allpool.etl.readers.encodings import decode
 from allpool.etl.readers.files import Reading
 from allpool.etl.readers.header import header_names
-from allpool.etl.readers.redcap_boxes import unanswered
-from allpool.etl.readers.redcap_columns import (
+from allpool.etl.readers.redcap.boxes import unanswered
+from allpool.etl.readers.redcap.columns import (
     INSTRUMENT,
     Column,
     columns_of,
     exported_columns,
     names_by_label,
 )
-from allpool.etl.readers.redcap_dictionary import DataDictionary, load_data_dictionary
-from allpool.etl.readers.redcap_labels import coded
-from allpool.etl.readers.redcap_records import json_cells
+from allpool.etl.readers.redcap.dictionary import DataDictionary, load_data_dictionary
+from allpool.etl.readers.redcap.labels import coded
+from allpool.etl.readers.redcap.records import json_cells
 from allpool.etl.readers.source import Decimal, Problem, ReadLimits, problem
 from allpool.etl.readers.table import Cells
 from allpool.mappings.read import DelimitedRead, RedcapRead

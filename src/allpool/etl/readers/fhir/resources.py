@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from allpool.errors import SourceError
-from allpool.etl.readers.fhir_entries import Entry, Refusal, fhir_entries
-from allpool.etl.readers.fhir_json import cells
-from allpool.etl.readers.fhir_structure import Fault
+from allpool.etl.readers.fhir.entries import Entry, Refusal, fhir_entries
+from allpool.etl.readers.fhir.parsing import cells
+from allpool.etl.readers.fhir.structure import Fault
 from allpool.etl.readers.header import RESERVED
 from allpool.etl.readers.source import Problem, problem
 from allpool.etl.readers.table import CellFinding, Cells

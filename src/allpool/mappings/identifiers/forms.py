@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from allpool.mappings import check_digits
+from allpool.mappings.identifiers import check_digits
 from allpool.mappings.profile import IdentifierKind
 
 HAN: Final = "一-鿿"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from allpool.mappings.code_blocks import Address, Place, places
-from allpool.mappings.code_files import relation_of
+from allpool.mappings.codes.blocks import Address, Place, places
+from allpool.mappings.codes.files import relation_of
+from allpool.mappings.codes.relations import Relation
+from allpool.mappings.codes.spreadsheets import Line, read_lines, written
 from allpool.mappings.plan import CompiledMapping
-from allpool.mappings.relations import Relation
-from allpool.mappings.spreadsheets import Line, read_lines, written
 
 ADDRESS: Final = ("source", "record", "field")
 RELATION: Final = ("text", "code", "equivalence", "comment")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from allpool.errors import SourceError
-from allpool.etl.readers.redcap import redcap_cells
-from allpool.etl.readers.redcap_columns import EVENT, INSTRUMENT
-from allpool.etl.readers.redcap_dictionary import choices, data_dictionary
-from allpool.etl.readers.redcap_records import record_cells
+from allpool.etl.readers.redcap.columns import EVENT, INSTRUMENT
+from allpool.etl.readers.redcap.dictionary import choices, data_dictionary
+from allpool.etl.readers.redcap.export import redcap_cells
+from allpool.etl.readers.redcap.records import record_cells
 from allpool.etl.readers.secret import secret
 from allpool.etl.readers.source import Problem, problem
 from allpool.etl.readers.table import Cells

@@ -10,9 +10,9 @@ import polars as pl
 
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.header import header_names
-from allpool.etl.readers.odm_metadata import ODM, Metadata, MetadataScan, dictionary_of
-from allpool.etl.readers.redcap_boxes import unanswered
-from allpool.etl.readers.redcap_columns import columns_of
+from allpool.etl.readers.odm.metadata import ODM, Metadata, MetadataScan, dictionary_of
+from allpool.etl.readers.redcap.boxes import unanswered
+from allpool.etl.readers.redcap.columns import columns_of
 from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.table import CellFinding, Cells
 from allpool.etl.readers.xml import Cursor, parse

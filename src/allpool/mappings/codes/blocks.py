@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from allpool.mappings.codes.relations import Relation
 from allpool.mappings.plan import CompiledMapping, FieldPlan, RulePlan, SourcePlan
-from allpool.mappings.relations import Relation
 from allpool.mappings.terminology import CodeTable, normal
 from allpool.models.systems import local_system
 

@@ -11,14 +11,14 @@ from typing import Final
 
 from allpool.errors import AllpoolError, MappingError
 from allpool.errors import Place as Where
-from allpool.mappings.code_blocks import TRUTH, Address, Block, Place, places
-from allpool.mappings.code_files import code_file, read_code_file
-from allpool.mappings.code_sheets import EXPORTED, KNOWN, SheetRow, addressed, sheet_cells, sheet_lines
+from allpool.mappings.codes.blocks import TRUTH, Address, Block, Place, places
+from allpool.mappings.codes.concept_maps import read_column_system
+from allpool.mappings.codes.files import code_file, read_code_file
+from allpool.mappings.codes.relations import Relation
+from allpool.mappings.codes.sheets import EXPORTED, KNOWN, SheetRow, addressed, sheet_cells, sheet_lines
+from allpool.mappings.codes.spreadsheets import Line, written
 from allpool.mappings.compile import Vocabulary, load_mapping
-from allpool.mappings.concept_maps import read_column_system
 from allpool.mappings.plan import CompiledMapping
-from allpool.mappings.relations import Relation
-from allpool.mappings.spreadsheets import Line, written
 from allpool.mappings.terminology import Terminology, normal
 from allpool.mappings.words import TRUE_FALSE
 

@@ -15,11 +15,11 @@ import polars as pl
 from allpool.errors import Place, SourceError
 from allpool.etl.readers.header import header_names
 from allpool.etl.readers.packed import refuse_too_large
-from allpool.etl.readers.sas_dates import date_texts, kind_of
+from allpool.etl.readers.sas.dates import date_texts, kind_of
+from allpool.etl.readers.sas.transport import Member, members, unreadable
 from allpool.etl.readers.source import ReadLimits
 from allpool.etl.readers.table import Cells
 from allpool.etl.readers.texts import number_texts
-from allpool.etl.readers.transport import Member, members, unreadable
 from allpool.mappings.read import SasRead
 
 # Header of a data set: M. Shotwell, "SAS7BDAT database binary format" (CRAN vignette of package sas7bdat).

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from allpool.etl.readers.redcap_columns import Column
+from allpool.etl.readers.redcap.columns import Column
 from allpool.etl.readers.table import PASSED_CELLS, Cells
 
 UNANSWERED: Final = "unanswered checkbox"

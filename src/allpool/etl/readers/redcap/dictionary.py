@@ -119,7 +119,7 @@ def load_data_dictionary(
         with opened(found[0], file_bytes=limits.file_bytes) as file:
             reading = Reading(file)
             if name.lower().endswith(".xml"):
-                from allpool.etl.readers.odm_metadata import project_dictionary
+                from allpool.etl.readers.odm.metadata import project_dictionary
 
                 return project_dictionary(iter(reading))
             text = decode(iter(reading), declared=encoding, line_bytes=limits.line_bytes)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, cast
 
-from allpool.mappings.relations import Equivalence, Relation, fault
-from allpool.mappings.spreadsheets import Line, read_lines, written
+from allpool.mappings.codes.relations import Equivalence, Relation, fault
+from allpool.mappings.codes.spreadsheets import Line, read_lines, written
 
 COLUMNS: Final = ("text", "code", "equivalence", "comment")
 NEEDED: Final = ("text", "code")

@@ -1,0 +1,1 @@
+"""REDCap: exports, their data dictionary, and the live API."""

@@ -1,0 +1,1 @@
+"""SAS data sets and transport files."""
