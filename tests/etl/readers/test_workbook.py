@@ -269,6 +269,8 @@ def test_a_stray_cell_at_the_far_corner_is_refused_before_memory_is_asked_for(fa
         f'<row r="1">{near}</row><row r="1048576">{far}</row>',
         f'<row r="1">{near}{far}</row>',
         f"<row r='1'>{near}</row><row>{far.replace(chr(34), chr(39))}</row>",
+        f'<row r="1">{near}{cell.format("ZZZZ1")}</row>',
+        f'<row r="1">{near}{cell.format("ZZZZZZZZZZZZ99999999999")}</row>',
     ):
         found = failure(sheet_as(xml), **EXCEL)
         assert (found.rule, found.sheet) == ("sheet_too_large", "数据")

@@ -13,11 +13,11 @@ from allpool.etl.readers.xml import parse
 FORMULA = re.compile(rb"<f[\s/>]")
 PREFIXED_FORMULA = re.compile(rb"<[\w.-]+:f[\s/>]")
 ERROR_TYPE = (b'"e"', b"'e'")
-FAR_COLUMN = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{2,3})\d""")
-FAR_ROW = re.compile(rb"""\br\s*=\s*["'][A-Za-z]{0,3}(\d{6,})""")
+FAR_COLUMN = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{2,9})[A-Za-z]*\d""")
+FAR_ROW = re.compile(rb"""\br\s*=\s*["'][A-Za-z]*(\d{6,9})""")
 ROW_TAG = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
 CELL_TAG = re.compile(rb"<(?:[\w.-]+:)?c[\s/>]")
-PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d+)""")
+PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,9})[A-Za-z]*(\d+)""")
 NEAR_COLUMNS, NEAR_ROWS = 26, 99_999
 REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 LONGEST_TAG = 16 * 2**20

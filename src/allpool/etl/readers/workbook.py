@@ -62,7 +62,7 @@ def _refuse_too_large(seen: Survey, archive: Archive, part: str, *, sheet: str, 
     if rows * columns > sparse:
         last_row, last_column = reach(archive.stream(part))
         rows, columns = min(rows, last_row), min(columns, last_column)
-    if rows * columns > min(sparse, limits.sheet_cells):
+    if rows * columns > min(sparse, limits.sheet_cells) or columns > limits.columns:
         raise SourceError(
             f"the sheet reaches over {rows:,} rows and {columns:,} columns; expected at most "
             f"{limits.sheet_cells:,} cells: delete stray cells far from the table, or split it",
