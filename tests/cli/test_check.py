@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Folder, Said
-from tests.etl.pages.broken import CELLS, FAULTS, GOOD, SECRETS, healthy, patients
+from tests.etl.check.broken import CELLS, FAULTS, GOOD, SECRETS, healthy, patients
 
 WAIT = {"en": "What will not load, and why", "zh": "不能导入的内容及原因", "cs": "Co se nenačte a proč"}
 WELL = {"en": "Everything would load.", "zh": "全部内容均可导入", "cs": "Vše by se načetlo."}

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from allpool.etl.check.precheck import Precheck, precheck
 from allpool.etl.guard import REMEDY, RULE
-from allpool.etl.precheck import Precheck, precheck
 from allpool.mappings.identifiers.check_digits import is_chinese_resident_id, is_czech_birth_number
 from allpool.mappings.identifiers.suspicion import identifying, suspicion
 from tests.etl.personal_numbers import birth_number, resident_id

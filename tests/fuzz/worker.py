@@ -39,7 +39,7 @@ def main() -> None:
 
 def _ready() -> None:
     """Import what a check imports, and keep compiled mappings: neither is what is tested here."""
-    import allpool.etl.precheck as checked
+    import allpool.etl.check.precheck as checked
     from allpool.mappings.compile import load_vocabulary
 
     vocabulary, load = load_vocabulary(), checked.load_mapping
@@ -51,7 +51,7 @@ def _ready() -> None:
 @contextmanager
 def _audited(*, is_audited: bool) -> Iterator[None]:
     """Leave the audit out, where the job does without it; the check imports `precheck` when it is called."""
-    import allpool.etl.precheck as checked
+    import allpool.etl.check.precheck as checked
 
     whole = checked.precheck
     if not is_audited:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from allpool.analysis.lineage.places import CellPlace
 from allpool.analysis.trace import trace, trace_place
 from allpool.errors import ExitCode
-from allpool.etl.precheck import precheck
+from allpool.etl.check.precheck import precheck
 from allpool.models import (
     CellAccount,
     LandedResource,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from allpool.etl.check.precheck import precheck
 from allpool.etl.fhir.bundle import export_bundles
 from allpool.etl.fhir.validation import bundle_problems
-from allpool.etl.precheck import precheck
 from allpool.etl.readers import SourceTable, read_source
 from allpool.mappings.read import DelimitedRead
 from examples.mcode.comparison import Compared, Comparison, load_reasons, unused

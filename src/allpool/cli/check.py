@@ -15,9 +15,9 @@ from allpool.cli.options import json_option, show
 from allpool.errors import ConfigError, ExitCode, Place
 
 if TYPE_CHECKING:
+    from allpool.etl.check.lines import Line
+    from allpool.etl.check.precheck import Precheck
     from allpool.etl.messages import Catalogue, MessageLanguage
-    from allpool.etl.pages.lines import Line
-    from allpool.etl.precheck import Precheck
 
 CELLS: Final = ("read", "loaded", "quarantined", "ignored", "empty")
 PLACE: Final = ("file", "sheet", "row", "column", "scope")
@@ -58,8 +58,8 @@ def check(
 
     Example: allpool check data/centre-1 --mapping mappings/centre_1.yaml --report check.html
     """
+    from allpool.etl.check.precheck import precheck
     from allpool.etl.messages import load_messages, spoken
-    from allpool.etl.precheck import precheck
 
     now = datetime.now(UTC).astimezone()
     found = precheck(files, mapping_file, today=now.date())
@@ -77,7 +77,7 @@ def check(
 
 
 def _write_page(found: Precheck, file: Path, language: MessageLanguage, *, checked_on: datetime) -> None:
-    from allpool.etl.pages.check import check_page
+    from allpool.etl.check.page import check_page
 
     page = check_page(found, language=language, checked_on=checked_on)
     try:
@@ -139,7 +139,7 @@ def _finding(row: Mapping[str, Any], messages: Catalogue, language: MessageLangu
 
 def _print(found: Precheck, messages: Catalogue, language: MessageLanguage) -> None:
     """Print findings by group, records by kind and cells by file."""
-    from allpool.etl.pages.lines import key_lines, lines
+    from allpool.etl.check.lines import key_lines, lines
 
     def label(name: str) -> str:
         return messages.label(name, language)

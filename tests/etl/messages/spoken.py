@@ -17,8 +17,25 @@ from typing import Final
 import allpool
 
 SOURCE: Final = Path(allpool.__file__).parent
-ROOMS: Final = ("etl/readers", "etl/transform", "etl/landing", "etl")
-BESIDE: Final = ("mappings/fields.py", "mappings/identifiers.py", "mappings/not_collected.py")
+ROOMS: Final = (
+    "etl/readers",
+    "etl/readers/fhir",
+    "etl/readers/odm",
+    "etl/readers/redcap",
+    "etl/readers/sas",
+    "etl/transform",
+    "etl/landing",
+    "etl",
+)
+BESIDE: Final = (
+    "etl/check/groups.py",
+    "etl/check/precheck.py",
+    "etl/check/rehearsal.py",
+    "mappings/fields.py",
+    "mappings/identifiers/suspicion.py",
+    "mappings/not_collected.py",
+)
+WITHIN: Final = ("fhir", "odm", "redcap", "sas", "identifiers")
 GAP: Final = "{}"
 
 SENTENCE_AT: Final[Mapping[str, tuple[int, ...]]] = {
@@ -27,7 +44,7 @@ SENTENCE_AT: Final[Mapping[str, tuple[int, ...]]] = {
     "DateDoubt": (0,),
     "Fault": (2,),
     "Refusal": (3,),
-    "fhir_nesting.Fault": (1,),
+    "fhir.nesting.Fault": (1,),
     "Broken": (1,),
     "KeyWarning": (4,),
     "column": (3,),
@@ -35,8 +52,8 @@ SENTENCE_AT: Final[Mapping[str, tuple[int, ...]]] = {
     "xml.refuse": (0,),
     "unreadable": (0,),
     "parquet._unreadable": (0,),
-    "redcap_dictionary._unreadable": (1,),
-    "redcap_records._refused": (1,),
+    "redcap.dictionary._unreadable": (1,),
+    "redcap.records._refused": (1,),
     "guard._refused": (1,),
 }
 """Function, or module and function -> places of its sentences among the arguments without a name."""
@@ -48,20 +65,20 @@ RULE_AT: Final = {
     "Fault": 1,
     "Refusal": 2,
     "Broken": 0,
-    "fhir_nesting.Fault": 0,
+    "fhir.nesting.Fault": 0,
 }
 RETURNING: Final = (
     "fields._expected",
-    "fhir_entries._characters",
-    "fhir_entries._model_fault",
-    "fhir_entries._nesting",
-    "fhir_entries._parsed",
-    "fhir_entries._unpacked",
-    "fhir_structure.unknown_type",
+    "fhir.entries._characters",
+    "fhir.entries._model_fault",
+    "fhir.entries._nesting",
+    "fhir.entries._parsed",
+    "fhir.entries._unpacked",
+    "fhir.structure.unknown_type",
     "doubtful_units._doubt",
     "doubtful_units._implausible",
     "unit_columns._sentence",
-    "identifiers._named",
+    "identifiers.suspicion._named",
 )
 """Functions that return a sentence, or a rule and its sentence."""
 CONSTANTS: Final = (
@@ -95,6 +112,11 @@ def modules() -> list[Path]:
     return [*sorted(found), *(path for name in BESIDE if (path := SOURCE / name).exists())]
 
 
+def _module(path: Path) -> str:
+    """Return the name of a module, after that of its package where that is a room within a room."""
+    return f"{path.parent.name}.{path.stem}" if path.parent.name in WITHIN else path.stem
+
+
 def sentences() -> Iterator[Said]:
     """Yield every sentence that the code can say in a finding."""
     for path in modules():
@@ -125,10 +147,10 @@ def rules() -> dict[str, str]:
             values: list[ast.expr] = []
             if isinstance(node, ast.Call):
                 values = [item.value for item in node.keywords if item.arg == "rule"]
-                place = RULE_AT.get(f"{path.stem}.{_name(node)}", RULE_AT.get(_name(node)))
+                place = RULE_AT.get(f"{_module(path)}.{_name(node)}", RULE_AT.get(_name(node)))
                 if place is not None and len(node.args) > place:
                     values.append(node.args[place])
-            elif isinstance(node, ast.FunctionDef) and f"{path.stem}.{node.name}" in RETURNING:
+            elif isinstance(node, ast.FunctionDef) and f"{_module(path)}.{node.name}" in RETURNING:
                 values = [
                     item.value.elts[0]
                     for item in ast.walk(node)
@@ -140,7 +162,7 @@ def rules() -> dict[str, str]:
 
 
 def _of(path: Path, function: ast.FunctionDef, known: Mapping[str, list[ast.expr]]) -> Iterator[Said]:
-    returning = f"{path.stem}.{function.name}" in RETURNING
+    returning = f"{_module(path)}.{function.name}" in RETURNING
     for node in ast.walk(function):
         if isinstance(node, ast.Return) and returning and node.value is not None:
             values = [node.value.elts[-1] if isinstance(node.value, ast.Tuple) else node.value]
@@ -158,7 +180,7 @@ def _said_in(path: Path, within: ast.AST) -> Iterator[ast.expr]:
         if isinstance(node, ast.Call):
             yield from (item.value for item in node.keywords if item.arg in KEYWORDS)
             name = _name(node)
-            for place in SENTENCE_AT.get(f"{path.stem}.{name}", SENTENCE_AT.get(name, ())):
+            for place in SENTENCE_AT.get(f"{_module(path)}.{name}", SENTENCE_AT.get(name, ())):
                 if len(node.args) > place and not isinstance(node.args[place], ast.Starred):
                     yield node.args[place]
 

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from allpool.config import FeedSection, load_config
+from allpool.etl.check.precheck import precheck
 from allpool.etl.delivery import read_delivery
-from allpool.etl.precheck import precheck
 from allpool.etl.studies import load_studies
 from allpool.etl.transform.source import Scene
 from allpool.etl.transform.transform import transform

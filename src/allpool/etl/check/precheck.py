@@ -13,13 +13,13 @@ import polars as pl
 from allpool.config import FeedSection
 from allpool.errors import BrokenRuleError, ConfigError, Place
 from allpool.etl.audit.findings import RuleResult
+from allpool.etl.check.groups import FindingGroup, grouped
+from allpool.etl.check.rehearsal import Rehearsal, rehearsed
 from allpool.etl.delivery import Delivery, read_delivery
-from allpool.etl.finding_groups import FindingGroup, grouped
 from allpool.etl.guard import IN_NAME, KeyWarning
 from allpool.etl.guard import RULE as DIRECT_IDENTIFIER
 from allpool.etl.operations import file_name
 from allpool.etl.readers import FileFacts
-from allpool.etl.rehearsal import Rehearsal, rehearsed
 from allpool.etl.transform.ledger import Account, Verdict
 from allpool.etl.transform.source import Scene
 from allpool.etl.transform.transform import Harmonised, transform

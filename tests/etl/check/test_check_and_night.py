@@ -7,9 +7,9 @@ from pathlib import Path
 from sqlalchemy import select
 
 from allpool.etl.audit import HELD_WITH
-from allpool.etl.precheck import precheck
+from allpool.etl.check.precheck import precheck
 from allpool.models import Quarantine
-from tests.etl.pages.broken import CELLS, GOOD, VISITS, healthy, patients, visits
+from tests.etl.check.broken import CELLS, GOOD, VISITS, healthy, patients, visits
 from tests.nights.conftest import NOW, run
 from tests.nights.test_bad_input import CONFIG
 

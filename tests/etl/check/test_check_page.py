@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from allpool.config import load_config
+from allpool.etl.check.page import check_page
+from allpool.etl.check.precheck import Precheck, precheck
 from allpool.etl.messages import LANGUAGES, MessageLanguage, load_messages
-from allpool.etl.pages.check import check_page
-from allpool.etl.precheck import Precheck, precheck
-from tests.etl.pages.broken import FAULTS, SECRETS, healthy
+from tests.etl.check.broken import FAULTS, SECRETS, healthy
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "consortium"

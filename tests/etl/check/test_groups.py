@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allpool.etl.finding_groups import grouped, spans, spelled
+from allpool.etl.check.groups import grouped, spans, spelled
 
 SCHEMA = {
     **dict.fromkeys(

@@ -11,9 +11,9 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from allpool.etl.check.lines import Line, key_lines, lines
+from allpool.etl.check.precheck import Precheck
 from allpool.etl.messages import MessageLanguage, load_messages
-from allpool.etl.pages.lines import Line, key_lines, lines
-from allpool.etl.precheck import Precheck
 from allpool.etl.transform.ledger import Account
 from allpool.version import __version__
 
@@ -59,7 +59,7 @@ def _template(language: MessageLanguage) -> Template:
     """Return the page's template, which says its words and numbers in a language."""
     messages = load_messages()
     environment = Environment(
-        loader=PackageLoader("allpool.etl.pages"),
+        loader=PackageLoader("allpool.etl.check"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from allpool.errors import ConfigError
-from allpool.etl.precheck import precheck
+from allpool.etl.check.precheck import precheck
 
 MAPPING = """\
 mapping: m

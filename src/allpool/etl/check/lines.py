@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from allpool.etl.finding_groups import FindingGroup, spans, spelled
+from allpool.etl.check.groups import FindingGroup, spans, spelled
 from allpool.etl.guard import KeyWarning
 from allpool.etl.messages import Catalogue, MessageLanguage
 

@@ -1,0 +1,1 @@
+"""A centre's own check of its files, without a store: what waits, on the terminal and as a page."""

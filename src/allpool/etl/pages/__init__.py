@@ -1,1 +1,0 @@
-"""Pages for a centre: one file each, in its language, with nothing to fetch."""
