@@ -11,7 +11,7 @@ from tests.fuzz.corrupt.cells import STRANGE
 from tests.fuzz.corrupt.entities import declared
 
 XmlCorruption = Callable[[Random, bytes], bytes]
-ATTRIBUTE = re.compile(rb'([\w:]+)="([^"<]*)"')
+ATTRIBUTE = re.compile(rb'(?<![\w:])([\w:]{1,40})="([^"<]*)"')
 ELEMENT = re.compile(
     rb"<(\w+)[^<>]*?/>|<ItemGroupData .*?</ItemGroupData>|<SubjectData .*?</SubjectData>", re.S
 )
