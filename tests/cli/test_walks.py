@@ -84,8 +84,12 @@ def test_bundle_holds_all_resources_of_the_study(calm, tmp_path: Path):
 
 
 def test_no_command_tells_what_a_patients_cell_says(calm, messy, tmp_path: Path):
-    """Rule 7 of the design: every command that reads is run, and all that it said is searched."""
+    """Rule 7 of the design: every command that reads is run, and all that it said is searched.
+
+    Only `allpool profile` tells cells, those that many rows share; tests/cli/test_profile.py looks after it.
+    """
     for folder in (calm, messy):
+        before = len(folder.heard)
         observation = folder.ids(BLASTS)[0]
         subject = folder.ids("select usubjid from adsl limit 1")[0]
         for words in (
@@ -103,11 +107,12 @@ def test_no_command_tells_what_a_patients_cell_says(calm, messy, tmp_path: Path)
         ):
             for more in ([], ["--json"]) if words[0] != "report" else ([],):
                 assert folder.says(*words, *more).code in (0, 1), words
-        heard = "\n".join(folder.heard)
-        assert len(folder.heard) > 40
+        told = folder.heard[before:]
+        heard = "\n".join(told)
+        assert len(told) > 20
         for name in ("patients_synthetic.csv", "mrd_synthetic.csv"):
             with (folder.path / "data" / "centre-1" / name).open(encoding="utf-8", newline="") as text:
                 cells = {value for row in csv.DictReader(text) for value in row.values()}
-            told = {cell for cell in cells if re.fullmatch(r"C1-.*|\d{4}-\d\d-\d\d|Zebra|31\..*|=.*", cell)}
-            assert len(told) > 20
-            assert not [cell for cell in sorted(told) if cell in heard]
+            secret = {cell for cell in cells if re.fullmatch(r"C1-.*|\d{4}-\d\d-\d\d|Zebra|31\..*|=.*", cell)}
+            assert len(secret) > 20
+            assert not [cell for cell in sorted(secret) if cell in heard]
