@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -52,18 +52,25 @@ def row_cells(entry: Entry) -> tuple[dict[str, str], dict[str, Fault]]:
     if entry.full_url is not None:
         said[FULL_URL] = entry.full_url
     faulty: dict[str, Fault] = {}
+    beneath = _beneath(said, frozenset(fault.path for fault in entry.faults))
     for fault in entry.faults:
-        beneath = [path for path in said if _is_beneath(path, fault.path)]
         # no element of FHIR is called so and is a text; the name stays the transform's own
-        mine = [f"{path}[0]" if path in RESERVED else path for path in beneath or [fault.path]]
-        faulty |= dict.fromkeys(mine, fault)
-        for path in RESERVED.intersection(beneath):
+        paths = beneath.get(fault.path) or [fault.path]
+        faulty |= dict.fromkeys((f"{path}[0]" if path in RESERVED else path for path in paths), fault)
+        for path in RESERVED.intersection(paths) & said.keys():
             said[f"{path}[0]"] = said.pop(path)
     return said, faulty
 
 
-def _is_beneath(path: str, place: str) -> bool:
-    return path == place or (path.startswith(place) and path[len(place)] in ".[")
+def _beneath(paths: Iterable[str], places: frozenset[str]) -> Mapping[str, list[str]]:
+    """Return the paths at each of the places, or beneath it."""
+    found: dict[str, list[str]] = {}
+    for path in paths if places else ():
+        ends = [at for at, letter in enumerate(path) if letter in ".["]
+        for place in (*(path[:at] for at in ends), path):
+            if place in places:
+                found.setdefault(place, []).append(path)
+    return found
 
 
 class _Columns:
