@@ -286,6 +286,21 @@ def test_a_column_called_like_an_adverse_event_holds_its_grade_or_whether_it_occ
     assert "# - {record: adverse_event, when: {column: 头痛, in: [有]}, term: headache}" in text
 
 
+def test_a_transplant_before_the_study_has_not_the_date_of_a_later_one(
+    tmp_path: Path, words: Vocabulary
+) -> None:
+    columns = {
+        "patient_id": [f"P-{number:03}" for number in range(6)],
+        "Předchozí transplantace": ["ne", "ano", "ne", "ne", "ne", "ano"],
+        "Datum alo-HSCT": ["20.6.2022", "", "", "30.10.2020", "", "14.2.2021"],
+    }
+    prior, later = loaded(drafted(columns, words).render(), tmp_path, words).sources[0].rules
+    assert (prior.record, later.record) == ("transplant", "transplant")
+    assert [(field.name, field.binding.constant) for field in prior.fields] == [("prior", "true")]
+    assert prior.when[0].in_ == ("ano",)
+    assert [(field.name, field.binding.column) for field in later.fields] == [("date", ("Datum alo-HSCT",))]
+
+
 def test_texts_that_stand_for_no_value_are_proposed_and_looked_past(words: Vocabulary) -> None:
     columns = {
         "patient_id": IDS,

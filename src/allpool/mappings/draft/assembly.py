@@ -15,6 +15,8 @@ from allpool.mappings.terminology import normal
 
 NO_GRADE = "0"
 """What a column of grades holds where the event did not occur."""
+PRIOR = "prior"
+"""Field that tells an event before the study from one within it."""
 SHARED_FIELDS = ("date", "timepoint", "specimen")
 """Fields that one column may state for many records of its table."""
 SAMPLED = frozenset({"laboratory", "immune", "mrd", "specimen"})
@@ -31,6 +33,8 @@ class DraftRecord:
     fields: dict[str, Binding] = field(default_factory=dict)
     place: int = 0
     """Of the column that it begins with."""
+    remark: str = ""
+    """How sure the condition is, and why."""
 
     def missing(self, words: Vocabulary) -> list[str]:
         """Return the required fields that nothing fills, or that a person must complete first."""
@@ -110,10 +114,14 @@ def _placed(
     words: Vocabulary,
     unit: str | None,
 ) -> None:
-    """Add a field to the first record of its kind and moment that has none yet, else to a new one."""
+    """Add a field to the first record of its kind and moment that has none yet, else to a new one.
+
+    An event before the study stays a record of its own: it has not the date of one within it.
+    """
     made = single(item, column, words, unit=unit, place=place)
-    for record in records if made.when is None else ():
+    for record in records if made.when is None and PRIOR not in made.fields else ():
         fits = record.record == made.record and record.constants == made.constants and record.when is None
+        fits = fits and PRIOR not in record.fields
         if fits and not made.fields.keys() & (record.fields.keys() | record.constants.keys()):
             record.fields.update(made.fields)
             return
@@ -126,18 +134,20 @@ def single(
     """Return the record that a column fills by itself; `unit` is the column that states its units, if any."""
     assert item.record is not None  # noqa: S101  # asked of suggestions with a record alone
     constants = dict(_constants(item, words))
-    if item.event is not None:
-        occurred = _occurred(column, words)
-        if item.field == "term" and occurred:
-            constants["term"] = item.event
-            return DraftRecord(item.record, constants, {"column": item.column, "in": occurred}, place=place)
-        if item.field != "term":
-            constants["term"] = item.event
+    if item.event is not None and item.field != "term":
+        constants["term"] = item.event
+    told = {"term": item.event, PRIOR: "true"}.get(item.field or "")
+    occurred = _occurred(column, words) if told is not None else []
+    if told is not None and occurred:
+        constants[str(item.field)] = told
+        when: Value = {"column": item.column, "in": occurred}
+        remark = f"{item.confidence:.2f}: {item.reason}"
+        return DraftRecord(item.record, constants, when, place=place, remark=remark)
     filled = binding(item, column, words, unit_column=unit)
     constants.pop(filled.field, None)
     graded_0 = item.event is not None and any(value.text == NO_GRADE for value in column.values)
-    when: Value | None = {"column": item.column, "not_in": NO_GRADE} if graded_0 else None
-    return DraftRecord(item.record, constants, when, {filled.field: filled}, place)
+    graded: Value | None = {"column": item.column, "not_in": NO_GRADE} if graded_0 else None
+    return DraftRecord(item.record, constants, graded, {filled.field: filled}, place)
 
 
 def _occurred(column: ColumnProfile, words: Vocabulary) -> list[str]:

@@ -143,7 +143,7 @@ def _record(record: DraftRecord, mark: str) -> Iterator[str]:
     """Yield the lines of a record; those that a person completes first begin with `mark`."""
     yield f"- record: {written(record.record)}"
     if record.when is not None:
-        yield f"  when: {written(record.when)}"
+        yield f"  when: {written(record.when)}" + (f"  # {remark(record.remark)}" if record.remark else "")
     for name, text in record.constants.items():
         yield f"  {written(name)}: {written(text)}"
     for item in record.fields.values():
