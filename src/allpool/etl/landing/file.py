@@ -154,7 +154,8 @@ class Leaves:
         else:
             self._tell(entry.row, {path: (fault.rule, fault.expected) for path, fault in faulty.items()})
         self._tell(entry.row, dict.fromkeys(sorted(lost - faulty.keys()), ("fhir_value", FORM)))
-        return len((said.keys() & faulty.keys()) - gone.keys())
+        taken_out = {path for path, rule in gone.items() if rule != PSEUDONYM}
+        return len((said.keys() & faulty.keys()) - taken_out)
 
     def _tell(self, row: int, found: Mapping[str, tuple[str, str]]) -> None:
         self.problems += [
