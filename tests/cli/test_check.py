@@ -56,6 +56,20 @@ def test_findings_end_in_1_and_stand_in_the_terminal(faulty: Folder, language: s
     assert not [secret for secret in SECRETS if secret in said.out]
 
 
+def test_the_terminal_shows_no_more_groups_than_a_person_reads(tmp_path: Path):
+    folder = Folder(healthy(tmp_path / "one"))
+    file = folder.path / "data" / "patients.csv"
+    more = "".join(f";extra{number}" for number in range(250))
+    header, *rows = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join([header + more, *(row + ";1" * 250 for row in rows)]), encoding="utf-8")
+    said = check(folder, "--report", tmp_path / "check.html")
+    assert said.code == 1
+    assert said.out.count("extra") == 200
+    assert "250 findings in 250 groups need a person." in said.out
+    assert "50 more groups stand on the page (--report) and in --json." in said.out
+    assert (tmp_path / "check.html").read_text(encoding="utf-8").count("<code>extra") == 250
+
+
 def test_the_terminal_shows_that_the_sum_holds(faulty: Folder):
     said = check(faulty)
     (line,) = [line for line in said.out.splitlines() if line.strip().startswith("patients.csv ")][-1:]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CELLS: Final = ("read", "loaded", "quarantined", "ignored", "empty")
 PLACE: Final = ("file", "sheet", "row", "column", "scope")
+SHOWN: Final = 200
+"""Groups of findings that a terminal shows; nobody reads more there."""
 
 
 @click.command()
@@ -190,9 +192,9 @@ def _print_lines(title: str, found: Sequence[Line], messages: Catalogue, languag
             if line.more
             else line.first,
         }
-        for line in found
+        for line in found[:SHOWN]
     ]
-    names = [name for name in cells[0] if name != "sheet" or any(cell["sheet"] for cell in cells)]
+    names = [name for name in cells[0] if name != "sheet" or any(line.sheet for line in found)]
     heads = {name: messages.label(name, language) for name in names}
     show(
         messages.label(title, language),
@@ -201,6 +203,9 @@ def _print_lines(title: str, found: Sequence[Line], messages: Catalogue, languag
         as_json=False,
         right=(heads["findings"],),
     )
+    if len(found) > SHOWN:
+        number = messages.number(len(found) - SHOWN, language)
+        click.echo(messages.label("more_groups", language).format(number=number))
 
 
 def _print_accounts(found: Precheck, messages: Catalogue, language: MessageLanguage) -> None:

@@ -156,6 +156,7 @@ def deep(levels: int) -> str:
         (json.dumps(PATIENT).replace('"p1"', "Infinity"), "not_json", None),
         ('{"resourceType":"Patient","id":"a","id":"b"}', "not_json", None),
         ('{"resourceType":"Patient","name":[{},{"given":["A"],"given":["B"]}]}', "not_json", "name[1]"),
+        (json.dumps({**PATIENT, **{f"member{n}": 1 for n in range(1001)}}), "fhir_structure", None),
         (deep(100), "too_deep", None),
         (deep(100_000), "too_deep", None),
         (json.dumps({**PATIENT, SECRET + " x": 1}), "not_fhir", None),

@@ -62,11 +62,11 @@ class Ledger:
         self._passed: Reasons | None = None
         self._uses: list[Use] = []
         read = {name for names in prepared.plan.named_columns() for name in names}
+        self._cells[frame.select(pl.col(*self._columns).is_not_null()).to_numpy()] = Verdict.UNREAD
         for column, index in self._columns.items():
-            filled = frame[column].is_not_null().to_numpy()
-            self._cells[filled, index] = Verdict.UNREAD
             reason = ignore_reason(prepared.plan, column)
             if reason is not None and column not in read:
+                filled = self._cells[:, index] != Verdict.EMPTY
                 self._cells[filled, index] = Verdict.IGNORED
                 self._why[filled, index] = self._reason(f"ignored by name: {reason}")
 
@@ -75,10 +75,21 @@ class Ledger:
 
     def _set_aside(self, kept: pl.DataFrame) -> None:
         """Note the rule by which cells are not kept as they are, for those that nothing else will read."""
-        places = dict(zip(self._rows.to_list(), range(len(self._rows)), strict=True))
-        for (column, rule), group in kept.partition_by("column", "rule", as_dict=True).items():
-            at = [places[row] for row in group["row"].to_list() if row in places]
-            self.ignore(str(column), np.array(at, dtype=np.int64), str(rule))
+        for (rule,), cells in kept.partition_by("rule", as_dict=True).items():
+            rows, columns = self._places(cells)
+            fresh = self._cells[rows, columns] == Verdict.UNREAD
+            self._cells[rows[fresh], columns[fresh]] = Verdict.IGNORED
+            self._why[rows[fresh], columns[fresh]] = self._reason(str(rule))
+
+    def _places(self, cells: pl.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the positions of cells known by `row` and `column`; those of no place here are left out."""
+        columns = {"column": list(self._columns), "index": list(self._columns.values())}
+        found = (
+            cells.select("row", "column")
+            .join(self._rows.to_frame("row").with_row_index("at"), on="row")
+            .join(pl.DataFrame(columns, schema={"column": pl.String, "index": pl.Int64}), on="column")
+        )
+        return found["at"].to_numpy().astype(np.int64), found["index"].to_numpy()
 
     def ignore(self, column: str, rows: npt.NDArray[np.int64], reason: str) -> None:
         """Note that a named rule passes over the cells of `column` on `rows`."""
@@ -103,23 +114,15 @@ class Ledger:
 
     def found_by_reader(self, problems: pl.DataFrame) -> None:
         """Note the cells that the reader emptied because it could not take them."""
-        for (column,), group in (
-            problems.filter(pl.col("scope") == "cell").partition_by("column", as_dict=True).items()
-        ):
-            index = self._columns.get(str(column))
-            if index is not None:
-                wrong = self._rows.is_in(group["row"].implode()).to_numpy()
-                self._cells[wrong, index] = Verdict.FAULT
+        self._cells[self._places(problems.filter(pl.col("scope") == "cell"))] = Verdict.FAULT
 
     def passed_over_by_reader(self, passed: pl.DataFrame) -> None:
         """Note the cells that the reader emptied because a named rule of its own passes over them."""
         if self._passed is None and not passed.is_empty():
             self._passed = np.zeros_like(self._why)
-        for (column, rule), group in passed.partition_by("column", "rule", as_dict=True).items():
-            index = self._columns.get(str(column))
-            if index is not None and self._passed is not None:
-                here = self._rows.is_in(group["row"].implode()).to_numpy()
-                self._passed[here, index] = self._reason(str(rule))
+        for (rule,), cells in passed.partition_by("rule", as_dict=True).items():
+            if self._passed is not None:
+                self._passed[self._places(cells)] = self._reason(str(rule))
 
     def mark_rows(self, rows: npt.NDArray[np.int64], verdict: Verdict) -> None:
         """Raise the verdict on all filled cells of `rows` that are not ignored."""

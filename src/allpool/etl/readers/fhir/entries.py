@@ -25,6 +25,8 @@ DOCUMENT_BYTES: Final = 96 * 2**20
 """Of a file that is one JSON document, which is parsed as a whole; NDJSON has no such limit."""
 LINE_BYTES: Final = 16 * 2**20
 """Of one line of NDJSON."""
+FAULTS: Final = 1_000
+"""Elements of one resource that may be wrong one by one; with more it is none of R4's."""
 
 
 class Entry(NamedTuple):
@@ -221,6 +223,9 @@ def _examined(
         faults = structure_faults(resource)
     except WrongVersionError as wrong:
         return Refusal(row, type_name, "fhir_version", str(wrong))
+    if len(faults) > FAULTS:
+        expected = f"a {type_name} as R4 defines it; more than {FAULTS:,} of its elements are not"
+        return Refusal(row, type_name, "fhir_structure", expected)
     if read.check == "structure" and row > 0:
         broken = _model_fault(type_name, resource)
         if broken is not None:
