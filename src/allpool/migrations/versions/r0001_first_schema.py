@@ -29,40 +29,9 @@ def upgrade() -> None:
         sa.Column("aerel", sa.String(), nullable=True),
         sa.Column("aeout", sa.String(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=False),
-        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "srcid", name=op.f("pk_adae")),
     )
     op.create_index(op.f("ix_adae_usubjid"), "adae", ["usubjid"], unique=False)
-    op.create_table(
-        "adex",
-        sa.Column("studyid", sa.String(), nullable=False),
-        sa.Column("siteid", sa.String(), nullable=True),
-        sa.Column("usubjid", sa.String(), nullable=False),
-        sa.Column("course", sa.Integer(), nullable=False),
-        sa.Column("astdt", sa.Date(), nullable=True),
-        sa.Column("ady", sa.Float(), nullable=True),
-        sa.Column("planned_days", sa.Float(), nullable=True),
-        sa.Column("delivered_days", sa.Float(), nullable=True),
-        sa.Column("setting", sa.String(), nullable=True),
-        sa.Column("srcdom", sa.String(), nullable=False),
-        sa.Column("srcid", sa.String(), nullable=False),
-        sa.Column("srcseq", sa.Integer(), nullable=True),
-        sa.PrimaryKeyConstraint("usubjid", "course", name=op.f("pk_adex")),
-    )
-    op.create_table(
-        "adfact",
-        sa.Column("studyid", sa.String(), nullable=False),
-        sa.Column("siteid", sa.String(), nullable=True),
-        sa.Column("usubjid", sa.String(), nullable=False),
-        sa.Column("paramcd", sa.String(), nullable=False),
-        sa.Column("aval", sa.Float(), nullable=True),
-        sa.Column("avalc", sa.String(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("srcdom", sa.String(), nullable=True),
-        sa.Column("srcid", sa.String(), nullable=True),
-        sa.Column("srcseq", sa.Integer(), nullable=True),
-        sa.PrimaryKeyConstraint("usubjid", "paramcd", name=op.f("pk_adfact")),
-    )
     op.create_table(
         "admrd",
         sa.Column("studyid", sa.String(), nullable=False),
@@ -81,7 +50,6 @@ def upgrade() -> None:
         sa.Column("lloq", sa.Float(), nullable=True),
         sa.Column("threshold", sa.Float(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=False),
-        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "srcid", name=op.f("pk_admrd")),
     )
     op.create_index(op.f("ix_admrd_usubjid"), "admrd", ["usubjid"], unique=False)
@@ -98,7 +66,6 @@ def upgrade() -> None:
         sa.Column("ady", sa.Float(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=True),
         sa.Column("srcid", sa.String(), nullable=True),
-        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "paramcd", "definition", name=op.f("pk_adrs")),
     )
     op.create_table(
@@ -133,13 +100,11 @@ def upgrade() -> None:
         sa.Column("aval", sa.Float(), nullable=True),
         sa.Column("cnsr", sa.Integer(), nullable=True),
         sa.Column("evntdesc", sa.Text(), nullable=True),
-        sa.Column("entry_day", sa.Float(), nullable=True),
         sa.Column("startdt", sa.Date(), nullable=True),
         sa.Column("adt", sa.Date(), nullable=True),
         sa.Column("clock", sa.String(), nullable=True),
         sa.Column("srcdom", sa.String(), nullable=True),
         sa.Column("srcid", sa.String(), nullable=True),
-        sa.Column("srcseq", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("usubjid", "paramcd", "definition", name=op.f("pk_adtte")),
     )
     op.create_table(
@@ -198,8 +163,6 @@ def upgrade() -> None:
         sa.Column("estimator", sa.String(), nullable=False),
         sa.Column("group_by", sa.String(), nullable=True),
         sa.Column("group_value", sa.String(), nullable=True),
-        sa.Column("variable", sa.String(), nullable=True),
-        sa.Column("variable_level", sa.String(), nullable=True),
         sa.Column("statistic", sa.String(), nullable=False),
         sa.Column("at", sa.Float(), nullable=True),
         sa.Column("value", sa.Float(), nullable=True),
@@ -242,21 +205,6 @@ def upgrade() -> None:
         sa.Column("empty", sa.Integer(), nullable=False),
         sa.Column("ignored_by", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("run", "source_file", name=op.f("pk_cell_account")),
-    )
-    op.create_table(
-        "code_relation",
-        sa.Column("feed", sa.String(), nullable=False),
-        sa.Column("rule", sa.String(), nullable=False),
-        sa.Column("target", sa.String(), nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
-        sa.Column("table_name", sa.String(), nullable=False),
-        sa.Column("record", sa.String(), nullable=False),
-        sa.Column("data_element", sa.String(), nullable=True),
-        sa.Column("source_column", sa.String(), nullable=False),
-        sa.Column("code", sa.String(), nullable=True),
-        sa.Column("equivalence", sa.String(), nullable=False),
-        sa.Column("comment", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("feed", "rule", "target", "text", name=op.f("pk_code_relation")),
     )
     op.create_table(
         "condition",
@@ -448,15 +396,6 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
-        "not_collected",
-        sa.Column("feed", sa.String(), nullable=False),
-        sa.Column("element", sa.String(), nullable=False),
-        sa.Column("record", sa.String(), nullable=False),
-        sa.Column("target", sa.String(), nullable=True),
-        sa.Column("line", sa.Integer(), nullable=True),
-        sa.PrimaryKeyConstraint("feed", "element", name=op.f("pk_not_collected")),
-    )
-    op.create_table(
         "observation",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
@@ -468,7 +407,6 @@ def upgrade() -> None:
         sa.Column("value_boolean", sa.Boolean(), nullable=True),
         sa.Column("value_integer", sa.Integer(), nullable=True),
         sa.Column("data_absent_reason", sa.String(), nullable=True),
-        sa.Column("data_absent_reason_delivered", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("code_system", sa.String(), nullable=True),
         sa.Column("subject_id", sa.String(), nullable=False),
@@ -644,30 +582,11 @@ def upgrade() -> None:
         sa.Column("record", sa.String(), nullable=False),
         sa.Column("location", sa.String(), nullable=True),
         sa.Column("population", sa.Text(), nullable=True),
-        sa.Column("population_id", sa.String(), nullable=True),
-        sa.Column("endpoint", sa.String(), nullable=True),
-        sa.Column("definition", sa.String(), nullable=True),
-        sa.Column("definition_note", sa.Text(), nullable=True),
         sa.Column("statistic", sa.String(), nullable=False),
-        sa.Column("numerator", sa.Integer(), nullable=True),
-        sa.Column("denominator", sa.Integer(), nullable=True),
-        sa.Column("value", sa.Float(), nullable=True),
-        sa.Column("lower", sa.Float(), nullable=True),
-        sa.Column("upper", sa.Float(), nullable=True),
-        sa.Column("level", sa.Float(), nullable=True),
-        sa.Column("standard_error", sa.Float(), nullable=True),
-        sa.Column("at", sa.Float(), nullable=True),
-        sa.Column("time_unit", sa.String(), nullable=True),
-        sa.Column("unit", sa.String(), nullable=True),
-        sa.Column("unit_of_analysis", sa.String(), nullable=True),
-        sa.Column("printed", sa.Text(), nullable=True),
+        sa.Column("value", sa.JSON(), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
-        sa.Column("flags", sa.JSON(), nullable=False),
         sa.Column("check_status", sa.String(), nullable=True),
-        sa.Column("agreement", sa.String(), nullable=True),
-        sa.Column("recomputed", sa.Float(), nullable=True),
-        sa.Column("method", sa.Text(), nullable=True),
-        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("flags", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("study", "record", name=op.f("pk_published_estimate")),
     )
     op.create_table(
@@ -1066,7 +985,6 @@ def upgrade() -> None:
         sa.Column("value_boolean", sa.Boolean(), nullable=True),
         sa.Column("value_integer", sa.Integer(), nullable=True),
         sa.Column("data_absent_reason", sa.String(), nullable=True),
-        sa.Column("data_absent_reason_delivered", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("code_system", sa.String(), nullable=True),
         sa.Column("subject_id", sa.String(), nullable=True),
@@ -1401,7 +1319,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_observation_feed"), table_name="observation")
     op.drop_index(op.f("ix_observation_data_element"), table_name="observation")
     op.drop_table("observation")
-    op.drop_table("not_collected")
     op.drop_index(op.f("ix_medication_administration_subject_id"), table_name="medication_administration")
     op.drop_index(op.f("ix_medication_administration_feed"), table_name="medication_administration")
     op.drop_table("medication_administration")
@@ -1414,7 +1331,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_condition_subject_id"), table_name="condition")
     op.drop_index(op.f("ix_condition_feed"), table_name="condition")
     op.drop_table("condition")
-    op.drop_table("code_relation")
     op.drop_table("cell_account")
     op.drop_table("analysis_subject")
     op.drop_index(op.f("ix_analysis_result_plan"), table_name="analysis_result")
@@ -1428,7 +1344,5 @@ def downgrade() -> None:
     op.drop_table("adrs")
     op.drop_index(op.f("ix_admrd_usubjid"), table_name="admrd")
     op.drop_table("admrd")
-    op.drop_table("adfact")
-    op.drop_table("adex")
     op.drop_index(op.f("ix_adae_usubjid"), table_name="adae")
     op.drop_table("adae")
