@@ -19,7 +19,7 @@ from rich.console import Console
 
 from allpool.cli import run
 from allpool.cli.main import allpool
-from allpool.cli.nightly import _watch
+from allpool.cli.progress import progress
 from allpool.etl.lock import locked
 from allpool.models.engine import connect
 
@@ -341,8 +341,8 @@ def test_results_are_written_as_csv_and_json(calm, tmp_path: Path):
 
 def test_progress_is_shown_on_a_terminal_alone(monkeypatch, capsys):
     def err(*, quiet: bool) -> str:
-        with _watch(quiet) as watch:
-            watch.step("demo-centre-1", "map")
+        with progress("the night begins", quiet=quiet) as say:
+            say("demo-centre-1: map")
             time.sleep(0.3)  # a frame is drawn ten times a second
         return capsys.readouterr().err
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
-import pytest
-
 from allpool.cli import run
-from allpool.cli.profile import _watch
 from allpool.mappings.compile import load_mapping
 from tests.cli.conftest import Folder
 
@@ -98,14 +94,3 @@ def test_sheet_that_is_not_there_is_wrong_use(tmp_path: Path, capsys):
 def test_empty_folder_is_wrong_use(tmp_path: Path, capsys):
     assert run(["profile", str(tmp_path)]) == 2
     assert "the folder is empty" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_progress_is_shown_on_a_terminal_alone(monkeypatch, capsys, terminal: bool):
-    if terminal:
-        monkeypatch.setenv("FORCE_COLOR", "1")
-        monkeypatch.setenv("TERM", "xterm")
-    with _watch(False) as watch:
-        watch("big.csv: 600,000 rows")
-        time.sleep(0.3)  # a frame is drawn ten times a second
-    assert ("big.csv: 600,000 rows" in capsys.readouterr().err) is terminal

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +13,12 @@ import click
 
 from allpool.cli.closing import print_report
 from allpool.cli.options import config_options, open_config
+from allpool.cli.progress import progress
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from allpool.config import Consortium
-    from allpool.etl.clock import Watch
     from allpool.etl.night import NightReport
 
 
@@ -50,12 +49,12 @@ def nightly(
     consortium.pseudonym_key()  # a night that cannot start leaves no empty store behind
     _check_plans(consortium)
     store = connect(consortium.store_url)
-    with _watch(as_json) as watch:
+    with progress("the night begins", quiet=as_json) as say:
         report = run_night(
             consortium,
             store,
             now=datetime.now(UTC),
-            watch=watch,
+            watch=_Shown(say),
             centres=centres,
             dry_run=dry_run,
             prepare=make_ready,
@@ -105,29 +104,14 @@ def _plans(consortium: Consortium) -> list[Path]:
     return sorted(consortium.path(consortium.content.paths.plans).glob("*.yaml"))
 
 
-@contextmanager
-def _watch(quiet: bool) -> Iterator[Watch]:
-    """Show how far the night is, on a terminal as a line that changes, elsewhere not at all."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+class _Shown:
+    """What the night tells of its steps, as a line of progress."""
 
-    console = Console(stderr=True)
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=quiet or not console.is_terminal,
-    )
-    with progress:
-        task = progress.add_task("the night begins", total=None)
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
 
-        class Shown:
-            def step(self, feed: str, name: str) -> None:
-                progress.update(task, description=f"{feed}: {name}")
-
-        yield Shown()
+    def step(self, feed: str, name: str) -> None:
+        self._say(f"{feed}: {name}")
 
 
 def _plain(report: NightReport[Any]) -> dict[str, Any]:

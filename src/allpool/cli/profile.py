@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from allpool.cli.options import json_option, show
+from allpool.cli.progress import progress
 from allpool.errors import ConfigError, ExitCode, Place, SourceError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _profiled(
 
     tables: list[TableProfile] = []
     failures: list[SourceError] = []
-    with _watch(quiet) as watch:
+    with progress("profile", quiet=quiet) as watch:
         for file in files:
             if dictionary is not None and file.samefile(dictionary):
                 continue
@@ -136,26 +136,6 @@ def _profiled(
             except SourceError as error:
                 failures.append(error)
     return tables, failures
-
-
-@contextmanager
-def _watch(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show how far the work is, on a terminal as a line that changes, elsewhere not at all."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=quiet or not console.is_terminal,
-    )
-    with progress:
-        task = progress.add_task("profile", total=None)
-        yield lambda said: progress.update(task, description=said)
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from allpool.etl.readers import ReadLimits, SourceFailure, SourceTable, read_source
+from allpool.etl.readers import ROW, ReadLimits, SourceFailure, SourceTable, read_source
 from allpool.mappings.read import OdmRead, RedcapRead
 from tests.etl.readers.conftest import read_bytes
 from tests.etl.readers.redcap_project import ODM, REDCAP, project_of
@@ -187,6 +187,15 @@ def test_a_document_type_is_refused_before_an_entity_is_read(failure: Fail, cont
     assert "document type" in found.message
 
 
+def test_reference_data_are_of_no_patient(table: Read) -> None:
+    reference = b"""<ReferenceData StudyOID="S1" MetaDataVersionOID="M1">
+<ItemGroupData ItemGroupOID="G.CBC"><ItemData ItemOID="I.WBC" Value="9.9"/></ItemGroupData>
+</ReferenceData><ClinicalData"""
+    with_them = table(odm().replace(b"<ClinicalData", reference), format="odm", form="F.LAB")
+    without = table(odm(), format="odm", form="F.LAB")
+    assert with_them.frame.drop(ROW).equals(without.frame.drop(ROW))
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -194,7 +203,9 @@ def test_a_document_type_is_refused_before_an_entity_is_read(failure: Fail, cont
         (b"id;sex\n1;m\n", "damaged"),
         (odm()[:-40], "damaged"),
         (odm()[: len(odm()) // 2], "damaged"),
-        (odm().replace(b"</SubjectData>", b"", 1), "damaged"),
+        (odm().replace(b"</SubjectData>", b"", 1), "SubjectData stands where"),
+        (odm().replace(b"</MetaDataVersion>", b"<FormData/></MetaDataVersion>"), "FormData stands where"),
+        (odm().replace(b"<ItemData ", b"<ItemGroupData><ItemData ", 1), "ItemGroupData stands where"),
         (odm().replace(b'"5.10"', b'"5.10\xff"'), "damaged"),
         (b"<html><body/></html>", "no ODM"),
         (b"<ODM>" * 100_000, "too deep"),

@@ -23,6 +23,16 @@ KEYS: Final = (
     *("SubjectKey", "StudyEventOID", "StudyEventRepeatKey", "FormOID", "FormRepeatKey"),
     *("ItemGroupRepeatKey", "LocationOID"),
 )
+# ODM 1.3.2, section 3.1.4; REDCap's projects without events have forms within the subject.
+PARENTS: Final = {
+    "SubjectData": ("ClinicalData",),
+    "StudyEventData": ("SubjectData",),
+    "FormData": ("StudyEventData", "SubjectData"),
+    "ItemGroupData": ("FormData",),
+    "ItemData": ("ItemGroupData",),
+}
+REFERENCE: Final = "ReferenceData"
+"""Item groups of no patient; ODM 1.3.2, section 3.1.3."""
 BATCH: Final = 20_000
 UNIT: Final = "MeasurementUnitOID"
 
@@ -61,6 +71,7 @@ class _Scan:
         self._columns: dict[str, None] = {}
         self._item: str | None = None
         self._heard: list[str] | None = None
+        self._within: list[str] = []
         self._in_data = self._is_odm = False
         self._findings: list[tuple[int, str]] = []
         self._chosen: str | None = None
@@ -68,11 +79,25 @@ class _Scan:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._is_odm:
             self._open(name, attributes)
-        elif not self._in_data:
+            return
+        self._nest(name)
+        if not self._in_data:
             self._in_data = name == "ClinicalData"
             self._metadata.start(name, attributes)
         else:
             self._data(name, attributes)
+
+    def _nest(self, name: str) -> None:
+        """Raise where data stand in no place of theirs: as they would be nobody's, they would be lost."""
+        parents = PARENTS.get("ItemData" if name.startswith("ItemData") else name)
+        parent = self._within[-1] if self._within else ""
+        if parents is not None and parent not in parents and REFERENCE not in self._within:
+            raise SourceError(
+                f"{name} stands where CDISC ODM 1.3 has none; expected it within {' or '.join(parents)}",
+                rule="unreadable_odm",
+                place=Place(row=self._cursor.line),
+            )
+        self._within.append(name)
 
     def _open(self, name: str, attributes: dict[str, str]) -> None:
         if name != "ODM":
@@ -154,6 +179,8 @@ class _Scan:
             self._metadata.text(text)
 
     def end(self, name: str) -> None:
+        if self._within:
+            self._within.pop()
         if not self._in_data:
             self._metadata.end(name)
             return
