@@ -12,12 +12,19 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from allpool.mappings.dictionary import Frozen, Many
 
 
-def _encoding(name: str) -> str:
-    check_encoding(name)
+def _known_encoding(name: str) -> str:
+    try:
+        known = codecs.lookup(name)
+    except (LookupError, ValueError):
+        raise ValueError(
+            f"encoding {name!r} is unknown; write a name such as utf-8, gb18030, cp1250"
+        ) from None
+    if not getattr(known, "_is_text_encoding", True) or known.incrementaldecoder is None:
+        raise ValueError(f"encoding {name!r} is not a text encoding")
     return name
 
 
-Encoding = Annotated[str, AfterValidator(_encoding)]
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 """A text encoding that Python knows."""
 
 
@@ -42,19 +49,12 @@ class DelimitedRead(ReadForm):
     """A text with one record per line, or more where a cell is quoted."""
 
     format: Literal["csv", "tsv"]
-    encoding: str | None = None
+    encoding: Encoding | None = None
     """None: UTF-8, or UTF-16 with its mark."""
     separator: str | None = None
     quote: str = '"'
     """May be empty: nothing is quoted."""
     header_row: int = Field(default=1, ge=1)
-
-    @field_validator("encoding")
-    @classmethod
-    def _text_encoding(cls, name: str | None) -> str | None:
-        if name is not None:
-            check_encoding(name)
-        return name
 
     @model_validator(mode="after")
     def _characters(self) -> DelimitedRead:
@@ -149,7 +149,7 @@ class RedcapRead(ReadForm):
     """Whether choices are exported as codes or as labels; labels are turned into codes."""
     header: Literal["raw", "label"] = "raw"
     """Whether columns are called by variable or by label; they are read as variables."""
-    encoding: str | None = None
+    encoding: Encoding | None = None
     separator: str = ","
     missing_codes: Mapping[str, str] = Field(default_factory=dict)
     """The project's missing-data codes -> their labels (a list: labels are not used)."""
@@ -172,13 +172,6 @@ class RedcapRead(ReadForm):
         if isinstance(value, dict) and isinstance(value.get("missing_codes"), list):
             return {**value, "missing_codes": {code: code for code in value["missing_codes"]}}
         return value
-
-    @field_validator("encoding")
-    @classmethod
-    def _text_encoding(cls, name: str | None) -> str | None:
-        if name is not None:
-            check_encoding(name)
-        return name
 
     @model_validator(mode="after")
     def _file_or_service(self) -> RedcapRead:
@@ -257,15 +250,3 @@ Read = Annotated[
     | FhirRead,
     Field(discriminator="format"),
 ]
-
-
-def check_encoding(name: str) -> None:
-    """Raise ValueError with a sentence unless `name` is a text encoding that Python knows."""
-    try:
-        known = codecs.lookup(name)
-    except (LookupError, ValueError):
-        raise ValueError(
-            f"encoding {name!r} is unknown; write a name such as utf-8, gb18030, cp1250"
-        ) from None
-    if not getattr(known, "_is_text_encoding", True) or known.incrementaldecoder is None:
-        raise ValueError(f"encoding {name!r} is not a text encoding")
