@@ -161,6 +161,21 @@ def test_a_long_text_that_every_row_repeats_is_refused_before_it_is_written_out(
     assert table(content, limits=limits, **PARQUET).frame.height == 3_000
 
 
+def test_rows_cut_into_thousands_of_groups_are_refused(failure: Fail) -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"id": [f"{number:04}" for number in range(2002)]}), out, row_group_size=2)
+    found = failure(out.getvalue(), **PARQUET)
+    assert found.rule == "unreadable_parquet"
+    assert "1,001 row groups" in found.message
+
+
+def test_a_footer_that_is_larger_than_a_table_needs_is_not_parsed(failure: Fail) -> None:
+    content = written(SMALL)
+    longer = content[:-8] + bytes(17 * 2**20)
+    found = failure(longer + (17 * 2**20).to_bytes(4, "little") + b"PAR1", **PARQUET)
+    assert "footer has more than 16,777,216 bytes" in found.message
+
+
 def test_more_columns_than_the_limit(tmp_path: Path) -> None:
     content = written(pl.DataFrame({f"c{n}": ["1"] for n in range(12)}))
     found = read_bytes(tmp_path, content, limits=ReadLimits(columns=10), **PARQUET)

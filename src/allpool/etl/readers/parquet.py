@@ -21,6 +21,11 @@ from allpool.mappings.read import ParquetRead
 
 # File format: a file begins and ends with it, https://parquet.apache.org/docs/file-format/
 MAGIC: Final = b"PAR1"
+# The footer's length stands in the 4 bytes before the closing mark. Of a file of millions of rows it has
+# kilobytes; it is parsed whole, at many times its size.
+FOOTER_BYTES: Final = 16 * 2**20
+ROW_GROUPS: Final = 1_000
+"""More are read only where they hold as many rows each, on the average: each costs time and memory."""
 PER_SECOND: Final = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -62,11 +67,15 @@ def _check(content: bytes, limits: ReadLimits) -> None:
 
     if len(content) < 3 * len(MAGIC) or not (content.startswith(MAGIC) and content.endswith(MAGIC)):
         _unreadable("it is damaged, encrypted, or no Parquet file")
+    if int.from_bytes(content[-8:-4], "little") > FOOTER_BYTES:
+        _unreadable(f"its footer has more than {FOOTER_BYTES:,} bytes")
     try:
         found = read_metadata(io.BytesIO(content))
     except (ArrowException, OSError, ValueError) as error:
         _unreadable(f"its footer is damaged ({type(error).__name__})")
     refuse_too_large(found.num_rows, found.num_columns, packed_bytes=len(content), limits=limits)
+    if found.num_row_groups > max(ROW_GROUPS, found.num_rows // ROW_GROUPS):
+        _unreadable(f"it is cut into {found.num_row_groups:,} row groups, more than its rows ask for")
     unpacked = sum(found.row_group(index).total_byte_size for index in range(found.num_row_groups))
     if found.num_rows < 0 or unpacked > limits.workbook_bytes:
         _unreadable(f"it says that it unpacks to {unpacked:,} bytes, past the limit")
