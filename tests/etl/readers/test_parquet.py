@@ -161,6 +161,22 @@ def test_a_long_text_that_every_row_repeats_is_refused_before_it_is_written_out(
     assert table(content, limits=limits, **PARQUET).frame.height == 3_000
 
 
+def test_a_long_text_within_a_list_is_refused_too(failure: Fail) -> None:
+    texts = pa.array([["x" * 30_000]] * 4_000, type=pa.list_(pa.string()))
+    found = failure(written(pa.table({"l": texts})), **PARQUET)
+    assert found.rule == "unreadable_parquet"
+    assert "unpacks to 120,000,000 bytes" in found.message
+
+
+def test_dates_that_no_calendar_has_have_no_text(failure: Fail) -> None:
+    days = pl.Series("died", [0, 2_932_897], dtype=pl.Int32).cast(pl.Date)
+    moments = pl.Series("seen", [-(2**62)], dtype=pl.Int64).cast(pl.Datetime("us"))
+    for column in (days, moments):
+        found = failure(written(column.to_frame()), **PARQUET)
+        assert (found.rule, found.column) == ("unreadable_column", column.name)
+        assert "years 1 to 9999" in found.message
+
+
 def test_rows_cut_into_thousands_of_groups_are_refused(failure: Fail) -> None:
     out = io.BytesIO()
     pq.write_table(pa.table({"id": [f"{number:04}" for number in range(2002)]}), out, row_group_size=2)

@@ -26,6 +26,9 @@ MAGIC: Final = b"PAR1"
 FOOTER_BYTES: Final = 16 * 2**20
 ROW_GROUPS: Final = 1_000
 """More are read only where they hold as many rows each, on the average: each costs time and memory."""
+# Days from 1970-01-01 to 0001-01-01 and to 9999-12-31.
+FIRST_DAY: Final = -719_162
+LAST_DAY: Final = 2_932_896
 PER_SECOND: Final = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -40,8 +43,7 @@ def read_parquet(content: bytes, read: ParquetRead, limits: ReadLimits) -> Cells
     `too_many_columns`, `file_too_large`, `no_header`, `duplicate_header`, `reserved_header`.
     """
     _check(content, limits)
-    with _damage():
-        frame = pl.read_parquet(io.BytesIO(content))
+    frame = _frame(content)
     leaves = dict[int, pl.Series]()
     names: list[str] = []
     size = 0
@@ -59,6 +61,27 @@ def read_parquet(content: bytes, read: ParquetRead, limits: ReadLimits) -> Cells
         header_row=None,
     )
     return without_nul(cells)
+
+
+def _frame(content: bytes) -> pl.DataFrame:
+    """Return the table by Arrow: Polars' own reader ends the process over some damaged pages.
+
+    Texts that the file says once for many rows stay so until their size is known.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with _damage():
+        file = parquet.ParquetFile(io.BytesIO(content))
+        file.schema_arrow.to_string()  # raises where a name is no UTF-8, at any depth
+        leaves = (file.schema.column(index) for index in range(len(file.schema)))
+        texts = [leaf.path for leaf in leaves if leaf.logical_type.type == "STRING"]
+        table = parquet.read_table(io.BytesIO(content), read_dictionary=texts)
+        table.validate(full=True)
+        # without the metadata, which may be of any bytes and say nothing that is read
+        frame = pl.from_arrow(pa.table(table.columns, names=table.column_names))
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101  # of a table it is one
+    return frame
 
 
 def _check(content: bytes, limits: ReadLimits) -> None:
@@ -113,6 +136,8 @@ def _leaves(name: str, values: pl.Series) -> Iterator[tuple[str, pl.Series]]:
 
 def _text(values: pl.Series, name: str, decimal: str) -> pl.Series:
     kind = values.dtype
+    if isinstance(kind, pl.Date | pl.Datetime):
+        _refuse_no_date(values, name)
     if isinstance(kind, pl.Decimal):
         return values.cast(pl.String).str.replace(".", decimal, literal=True)
     if kind.is_float():
@@ -135,6 +160,19 @@ def _text(values: pl.Series, name: str, decimal: str) -> pl.Series:
         rule="unreadable_column",
         place=Place(column=name),
     )
+
+
+def _refuse_no_date(values: pl.Series, name: str) -> None:
+    """Refuse what no calendar has, before it is written out, which would end in a panic."""
+    kind = values.dtype
+    per_day = 86_400 * PER_SECOND[kind.time_unit] if isinstance(kind, pl.Datetime) else 1
+    days = values.to_physical() // per_day
+    if not ((days >= FIRST_DAY) & (days <= LAST_DAY)).all():
+        raise SourceError(
+            "the column holds dates beyond the years 1 to 9999; write it as text, or leave it out",
+            rule="unreadable_column",
+            place=Place(column=name),
+        )
 
 
 def _durations(values: pl.Series, per_second: int) -> Iterator[str | None]:
