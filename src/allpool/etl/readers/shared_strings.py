@@ -12,6 +12,10 @@ from allpool.etl.readers.xml import parse, refuse_malformed
 # ECMA-376-1, 18.4.9: sst, with count (cells that say one) and uniqueCount (si in the table).
 TABLE: Final = re.compile(rb"<(?:[\w.-]+:)?sst\b[^>]*>")
 COUNT: Final = re.compile(rb"""\b(?:unique)?[cC]ount\s*=\s*["']([^"']*)["']""")
+# 18.18.11: t="s"; counted is also what a reference may spell so.
+SHARED: Final = re.compile(rb"""\bt\s*=\s*["'](?:s["']|&)""")
+LONGEST_TAG: Final = 32
+"""Bytes of such an attribute that two pieces of a part may share."""
 LONGEST_INDEX: Final = 10
 """Digits."""
 
@@ -28,7 +32,11 @@ def refuse_repeated_texts(archive: Archive, sheet: str, *, cells: int, limits: R
         return
     for name in tables:
         lengths = _lengths(archive, name)
-        if max(lengths, default=0) * cells > most and (said := _said(archive, sheet, lengths)) > most:
+        longest = max(lengths, default=0)
+        if longest * cells <= most or longest * _shared_cells(archive, sheet) <= most:
+            continue
+        said = _said(archive, sheet, lengths)
+        if said > most:
             unreadable(f"it unpacks to {said:,} bytes, past the limit")
 
 
@@ -66,6 +74,17 @@ def _lengths(archive: Archive, part: str) -> list[int]:
 
     parse(archive.stream(part), start=start, text=text)
     return lengths
+
+
+def _shared_cells(archive: Archive, part: str) -> int:
+    """Return how many cells of a sheet say a shared string, at most: a quick look, without parsing."""
+    found, rest = 0, b""
+    for piece in archive.stream(part):
+        text = rest + piece
+        ends = [match.end() for match in SHARED.finditer(text)]
+        found += len(ends)
+        rest = text[max(ends[-1] if ends else 0, len(text) - LONGEST_TAG) :]
+    return found
 
 
 def _said(archive: Archive, part: str, lengths: list[int]) -> int:
