@@ -11,7 +11,6 @@ from defusedxml.common import DefusedXmlException
 
 DEEPEST = 64
 LONGEST_LINE = 2**20
-ODM = "{http://www.cdisc.org/ns/odm/v1.3}"
 
 
 class StrangeError(ValueError):
@@ -126,27 +125,27 @@ def odm_cells(content: bytes, form: str) -> int | None:
         MemoryError,
     ):
         return None
+    for element in root.iter():  # whatever namespace: ODM has one for each of its versions
+        element.tag = str(element.tag).rpartition("}")[2]
     groups = {
-        group.get("OID"): [item.get("ItemOID") for item in group.iter(f"{ODM}ItemRef")]
-        for group in root.iter(f"{ODM}ItemGroupDef")
+        group.get("OID"): [item.get("ItemOID") for item in group.iter("ItemRef")]
+        for group in root.iter("ItemGroupDef")
     }
     columns: set[str | None] = set()
-    for defined in root.iter(f"{ODM}FormDef"):
+    for defined in root.iter("FormDef"):
         if defined.get("OID") == form:
-            for reference in defined.iter(f"{ODM}ItemGroupRef"):
+            for reference in defined.iter("ItemGroupRef"):
                 columns.update(groups.get(reference.get("ItemGroupOID"), []))
     rows = 0
-    for subject in root.iter(f"{ODM}SubjectData"):
-        for filled in subject.iter(f"{ODM}FormData"):
+    for subject in root.iter("SubjectData"):
+        for filled in subject.iter("FormData"):
             if filled.get("FormOID") == form:
                 rows += 1
                 columns.update({"SubjectKey", "FormRepeatKey"})
                 columns.update(
-                    item.get("ItemOID")
-                    for item in filled.iter()
-                    if str(item.tag).startswith(f"{ODM}ItemData")
+                    item.get("ItemOID") for item in filled.iter() if item.tag.startswith("ItemData")
                 )
-        if any(event.iter(f"{ODM}FormData") for event in subject.iter(f"{ODM}StudyEventData")):
+        if any(True for _ in subject.iter("StudyEventData")):
             columns.update({"StudyEventOID", "StudyEventRepeatKey"})
     return None if any(not (name or "").strip() for name in columns) else len(columns) * rows
 

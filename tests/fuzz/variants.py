@@ -20,6 +20,8 @@ OTHER_FORMATS = 0.5
 """Share of variants of formats that the example consortium does not send."""
 ONE_FILE = 7
 """Of every so many-th variant only the corrupted file is named to `check`, not its folder."""
+BOMBS = frozenset(("zip_bomb", "cell_bomb", "string_bomb", "table_bomb", "many_parts", "far_cell"))
+"""Corruptions after which a program that opens the file to corrupt it again would need gigabytes itself."""
 Change = Callable[[Random, bytes], bytes]
 
 
@@ -64,7 +66,7 @@ def variant(seed: int, number: int) -> Variant:
     file = random.choice(sorted(example.files))
     content, applied = example.files[file], list[str]()
     for _ in range(random.choice((1, 1, 1, 2, 3))):
-        name, change = _corruption(random, example, file)
+        name, change = _corruption(random, example, file, is_bomb=not BOMBS.isdisjoint(applied))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of programs that write what is half broken
@@ -79,8 +81,9 @@ def variant(seed: int, number: int) -> Variant:
     return Variant(seed, number, example, file, tuple(applied), content)
 
 
-def _corruption(random: Random, example: Example, file: str) -> tuple[str, Change]:
-    choices = any_bytes.ALL if random.random() < ONLY_BYTES else of_format(example, file)
+def _corruption(random: Random, example: Example, file: str, *, is_bomb: bool) -> tuple[str, Change]:
+    knows_nothing = random.random() < ONLY_BYTES
+    choices = any_bytes.ALL if knows_nothing or is_bomb else of_format(example, file)
     change = random.choice(choices)
     return change.__name__, change
 
