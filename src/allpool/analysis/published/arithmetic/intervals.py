@@ -1,0 +1,72 @@
+"""Confidence intervals of shares: which method, if any, gives the printed limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+
+from scipy.stats import beta
+
+from allpool.analysis.estimators.arrays import critical_value
+from allpool.analysis.proportions import proportion
+from allpool.analysis.published.arithmetic.printed import Printed
+
+Limits = tuple[float, float]
+
+
+def methods(count: int, of: int, lower: Printed, upper: Printed, *, level: float = 0.95) -> tuple[str, ...]:
+    """Return the names of the methods whose interval of `count` among `of` is printed so, in percent.
+
+    Limits below 0 or above 100 may be printed as these. Of the methods in use: Brown, Cai & DasGupta 2001,
+    Stat Sci 16:101; with continuity correction: Newcombe 1998, Stat Med 17:857.
+    """
+    found = []
+    for name, limits in METHODS.items():
+        low, high = (100 * limit for limit in limits(count, of, level))
+        given = (low, max(low, 0.0)), (high, min(high, 100.0))
+        if any(map(lower.holds, given[0])) and any(map(upper.holds, given[1])):
+            found.append(name)
+    return tuple(found)
+
+
+def _ours(method: str) -> Callable[[int, int, float], Limits]:
+    def limits(count: int, of: int, level: float) -> Limits:
+        estimate = proportion(count, of, method=method, level=level)
+        return estimate.lower, estimate.upper
+
+    return limits
+
+
+def _wald(count: int, of: int, level: float) -> Limits:
+    p = count / of
+    half = critical_value(level) * sqrt(p * (1 - p) / of)
+    return p - half, p + half
+
+
+def _wald_corrected(count: int, of: int, level: float) -> Limits:
+    low, high = _wald(count, of, level)
+    return low - 0.5 / of, high + 0.5 / of
+
+
+def _agresti_coull(count: int, of: int, level: float) -> Limits:
+    z = critical_value(level)
+    n = of + z**2
+    p = (count + z**2 / 2) / n
+    half = z * sqrt(p * (1 - p) / n)
+    return p - half, p + half
+
+
+def _jeffreys(count: int, of: int, level: float) -> Limits:
+    low, high = beta.ppf([(1 - level) / 2, (1 + level) / 2], count + 0.5, of - count + 0.5)
+    return (0.0 if count == 0 else float(low)), (1.0 if count == of else float(high))
+
+
+METHODS: dict[str, Callable[[int, int, float], Limits]] = {
+    "Clopper-Pearson": _ours("clopper-pearson"),
+    "Wilson": _ours("wilson"),
+    "Wilson with continuity correction": _ours("wilson-cc"),
+    "Wald": _wald,
+    "Wald with continuity correction": _wald_corrected,
+    "Agresti-Coull": _agresti_coull,
+    "Jeffreys": _jeffreys,
+}
