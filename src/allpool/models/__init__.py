@@ -47,6 +47,7 @@ from allpool.models.operations import (
     ResourceHistory,
     SourceFile,
 )
+from allpool.models.quality import PatientLink, Query, QueryEvent
 from allpool.models.staging import STAGING, child_classes, published_tables, resource_classes
 
 __all__ = [
@@ -81,10 +82,13 @@ __all__ = [
     "ObservationComponent",
     "Organization",
     "Patient",
+    "PatientLink",
     "Procedure",
     "PublishedEstimate",
     "QualityResult",
     "Quarantine",
+    "Query",
+    "QueryEvent",
     "Release",
     "ResearchStudy",
     "ResearchStudySite",

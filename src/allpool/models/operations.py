@@ -214,6 +214,12 @@ class QualityResult(Base):
     severity: Mapped[str] = mapped_column(String)
     rows: Mapped[int] = mapped_column(Integer)
     failed: Mapped[int] = mapped_column(Integer)
+    tolerated: Mapped[float | None] = mapped_column(Float)
+    """Share of failing rows that the threshold of this centre and rule allows; empty where there is none."""
+    usual: Mapped[float | None] = mapped_column(Float)
+    """Share of failing rows in this feed's earlier runs; empty where there were too few."""
+    raised: Mapped[str | None] = mapped_column(String)
+    """`threshold` or `trend`: why it needs a person beyond its failing rows."""
     success: Mapped[bool] = mapped_column(Boolean)
     message: Mapped[str | None] = mapped_column(Text)
 
