@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, select
 
 from allpool.errors import BrokenRuleError, StoreError
 from allpool.migrations import upgrade
-from allpool.models import STAGING
+from allpool.models import STAGING, Base, QueryEvent
 from allpool.models.bulk import append, driver_rows, load, read, temporary
 from allpool.models.engine import connect
 
@@ -70,6 +70,22 @@ def test_load_writes_what_sqlalchemy_writes(store: Engine) -> None:
             ]
             found = connection.scalars(select(OBSERVATION.c.id).where(*conditions)).all()
             assert {row["id"], f"core-{row['id']}"} <= set(found)
+
+
+def test_a_moment_is_in_utc_for_both_paths(store: Engine) -> None:
+    """What the bulk path writes SQLAlchemy reads, and the other way round, whatever the offset given."""
+    events = Base.metadata.tables[QueryEvent.__tablename__]
+    there = datetime(2026, 11, 20, 3, 30, 0, 250, tzinfo=timezone(timedelta(hours=1)))
+    frame = pl.DataFrame({"query": ["a"], "number": [1], "status": ["open"], "at": [there]})
+    with store.begin() as connection:
+        append(connection, events, frame)
+        connection.execute(
+            insert(events), {"query": "b", "number": 1, "status": "open", "at": there.astimezone(UTC)}
+        )
+        found = read(connection, select(events.c.query, events.c.at).order_by(events.c.query))
+        told = connection.scalars(select(events.c.at).order_by(events.c.query)).all()
+    assert found["at"].to_list() == [there, there]
+    assert len({moment.replace(tzinfo=None) for moment in told}) == 1
 
 
 def test_append_is_undone_with_its_transaction(store: Engine) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from sqlalchemy import JSON, Boolean, Date, Float, Integer, MetaData, String, Table, insert
+from sqlalchemy import JSON, Boolean, Date, DateTime, Float, Integer, MetaData, String, Table, insert
 from sqlalchemy.engine import Connection, CursorResult, Engine
 from sqlalchemy.schema import Column
 from sqlalchemy.sql import Select
@@ -35,12 +35,15 @@ NULL: Final = r"\N"
 FRAME_TYPES: Final[tuple[tuple[type[TypeEngine[Any]], pl.DataType], ...]] = (
     (Boolean, pl.Boolean()),
     (Date, pl.Date()),
+    (DateTime, pl.Datetime("us", "UTC")),
     (Float, pl.Float64()),
     (Integer, pl.Int64()),
     (JSON, pl.String()),
     (String, pl.String()),
 )
-"""Type of a column in a frame; JSON is text that is JSON already."""
+"""Type of a column in a frame; JSON is text that is JSON already, a moment is in UTC."""
+MOMENT: Final = "%Y-%m-%d %H:%M:%S%.6f"
+"""How SQLAlchemy writes a moment into SQLite, which has no type for one: without its offset, here UTC's."""
 
 _names = count(1)
 
@@ -190,6 +193,8 @@ def _as_stored(column: Column[Any], *, dialect: str) -> pl.Expr:
         return value.cast(pl.Int64)
     if dialect == "sqlite" and isinstance(column.type, Date):
         return value.dt.to_string("%Y-%m-%d")
+    if dialect == "sqlite" and isinstance(column.type, DateTime):
+        return value.dt.to_string(MOMENT)
     return value
 
 
@@ -204,7 +209,7 @@ def _raw_type(kind: pl.DataType, *, dialect: str) -> pl.DataType:
     """Return the type in which the driver hands over a column of type `kind`."""
     if dialect == "sqlite" and kind == pl.Boolean():
         return pl.Int64()
-    if dialect == "sqlite" and kind == pl.Date():
+    if dialect == "sqlite" and kind.is_temporal():
         return pl.String()
     return kind
 
@@ -212,6 +217,8 @@ def _raw_type(kind: pl.DataType, *, dialect: str) -> pl.DataType:
 def _from_raw(name: str, raw: pl.DataType, kind: pl.DataType) -> pl.Expr:
     if kind == pl.Date() and raw == pl.String():
         return pl.col(name).str.to_date("%Y-%m-%d")
+    if isinstance(kind, pl.Datetime) and raw == pl.String():
+        return pl.col(name).str.to_datetime(MOMENT, time_unit="us").dt.replace_time_zone("UTC")
     return pl.col(name).cast(kind)
 
 

@@ -44,6 +44,10 @@ class Query(Base):
     resource_id: Mapped[str | None] = mapped_column(String)
     content_hash: Mapped[str | None] = mapped_column(String)
     """Of the record when it was last seen; a waiver holds for this content alone."""
+    records: Mapped[Any] = mapped_column(JSON)
+    """All records that the cell is part of and that break the rule: a list of [id, content hash]."""
+    held_with: Mapped[int] = mapped_column(Integer)
+    """Rows that wait only because these records do; of a rule that blocks, the rows that break it."""
     status: Mapped[str] = mapped_column(String)
     """`open`, `answered` (by the centre), `accepted` (the answer is taken, the rule stays), `waived` (the
     rule does not hold for this content), `mended` (a later delivery no longer shows it)."""

@@ -56,6 +56,8 @@ def upgrade() -> None:
         sa.Column("table_name", sa.String(), nullable=True),
         sa.Column("resource_id", sa.String(), nullable=True),
         sa.Column("content_hash", sa.String(), nullable=True),
+        sa.Column("records", sa.JSON(), nullable=False),
+        sa.Column("held_with", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("owner", sa.String(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
