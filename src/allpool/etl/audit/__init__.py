@@ -6,6 +6,7 @@
 from allpool.etl.audit.findings import FAILURE_SCHEMA, Audited, RuleResult, audit
 from allpool.etl.audit.generated import rules_for
 from allpool.etl.audit.rules import Rule
+from allpool.etl.audit.selection import RELATED_SCHEMA, WAIVED
 from allpool.etl.audit.suite import preload
 from allpool.etl.audit.thresholds import Thresholds
 from allpool.etl.audit.withdrawal import HELD_WITH, withdraw
@@ -13,6 +14,8 @@ from allpool.etl.audit.withdrawal import HELD_WITH, withdraw
 __all__ = [
     "FAILURE_SCHEMA",
     "HELD_WITH",
+    "RELATED_SCHEMA",
+    "WAIVED",
     "Audited",
     "Rule",
     "RuleResult",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import polars as pl
 from sqlalchemy import Connection, Engine, func, or_, select, text
@@ -13,6 +13,13 @@ from sqlalchemy import Connection, Engine, func, or_, select, text
 from allpool.errors import BrokenRuleError
 from allpool.etl.audit.generated import Staged, rules_for
 from allpool.etl.audit.rules import Category, Context, Rule, Severity
+from allpool.etl.audit.selection import (
+    RELATED_SCHEMA,
+    agreed,
+    failing_rows,
+    related_cells,
+    without_waived,
+)
 from allpool.etl.audit.suite import failing_counts
 from allpool.etl.audit.thresholds import Thresholds
 from allpool.mappings.dictionary import Dictionary
@@ -50,6 +57,8 @@ class RuleResult:
     rows: int
     failed: int
     expected: str
+    waived: int = 0
+    """Rows that break the rule and need not keep it, as a person has decided; not among the failed."""
 
     @property
     def success(self) -> bool:
@@ -65,6 +74,8 @@ class Audited:
     feed: str
     results: tuple[RuleResult, ...]
     failures: pl.DataFrame
+    related: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=RELATED_SCHEMA))
+    """The other cells that take part in a failure (`RELATED_SCHEMA`), for rules that name them."""
 
     @property
     def blocked(self) -> tuple[RuleResult, ...]:
@@ -116,13 +127,17 @@ def audit(
     thresholds: Thresholds | None = None,
     records: Mapping[str, RecordType] | None = None,
     staged: Mapping[str, Staged] | None = None,
+    waived: pl.DataFrame | None = None,
 ) -> dict[str, Audited]:
     """Audit what `feeds` have staged (and committed), for run number `run`; no row is changed.
 
     The feeds are audited in one pass, since the library's cost is by the rule more than by the row, and
     judged one by one. `today` is the day of the run. `records` defaults to the record types that ship with
     allpool. `staged` gives the number of rows per feed, table and data element to a caller who knows them;
-    else they are counted. Raises `BrokenRuleError` where a rule cannot be evaluated, where Great Expectations
+    else they are counted. `waived` lists rows that need not keep a rule as long as they say what they say
+    (`WAIVED`): they are counted apart and do not fail.
+
+    Raises `BrokenRuleError` where a rule cannot be evaluated, where Great Expectations
     and our own query of the failing rows disagree, or where another feed's rows are staged too.
     """
     with engine.begin() as connection:
@@ -136,7 +151,12 @@ def audit(
     counts = failing_counts(engine, rules)
     with engine.connect() as connection:
         failing = {
-            rule.id: _agreed(rule, _failing(connection, rule), counts[rule.id])
+            rule.id: _Failing.of(
+                connection,
+                rule,
+                agreed(rule, failing_rows(connection, rule), counts[rule.id]),
+                waived,
+            )
             for rule in rules
             if counts[rule.id]
         }
@@ -165,8 +185,32 @@ def rehearse(
     known = rules_for(staged, dictionary=dictionary, terminology=terminology, today=today, records=records)
     rules = [rule for rule in known if not rule.id.endswith(".reference")]
     with engine.connect() as connection:
-        failing = {rule.id: _failing(connection, rule) for rule in rules}
+        failing = {
+            rule.id: _Failing.of(connection, rule, failing_rows(connection, rule), None) for rule in rules
+        }
     return _audited(feed, 0, rules, staged, failing, thresholds or Thresholds())
+
+
+@dataclass(frozen=True)
+class _Failing:
+    """Who fails one rule, over all feeds."""
+
+    rows: pl.DataFrame
+    waived: pl.DataFrame
+    related: pl.DataFrame
+
+    @classmethod
+    def of(cls, connection: Connection, rule: Rule, found: pl.DataFrame, waived: pl.DataFrame | None) -> Self:
+        """Tell the rows that are waived from the others, and ask what contradicts those."""
+        rows = without_waived(rule, found, waived)
+        spared = found.join(rows, on=["id", "content_hash"], how="anti")
+        return cls(rows, spared, related_cells(connection, rule, rows))
+
+    def within(self, feed: str) -> _Failing:
+        """Return those of one feed."""
+        own = pl.col("feed") == feed
+        rows = self.rows.filter(own)
+        return _Failing(rows, self.waived.filter(own), self.related.join(rows, on="id", how="semi"))
 
 
 def _audited(
@@ -174,25 +218,27 @@ def _audited(
     run: int,
     rules: Sequence[Rule],
     staged: Staged,
-    failing: Mapping[str, pl.DataFrame],
+    failing: Mapping[str, _Failing],
     thresholds: Thresholds,
 ) -> Audited:
     """Judge one feed by the rules that have rows of it to look at."""
-    results, frames = [], []
+    results = []
+    failures, related = [pl.DataFrame(schema=FAILURE_SCHEMA)], [pl.DataFrame(schema=RELATED_SCHEMA)]
     for rule in rules:
         rows = _rows(rule, staged)
         if not rows:
             continue
-        found = failing[rule.id].filter(pl.col("feed") == feed) if rule.id in failing else None
+        if rule.id not in failing:
+            results.append(_result(rule, rows=rows, failed=0, thresholds=thresholds))
+            continue
+        found = failing[rule.id].within(feed)
         result = _result(
-            rule, rows=rows, failed=found.height if found is not None else 0, thresholds=thresholds
+            rule, rows=rows, failed=found.rows.height, waived=found.waived.height, thresholds=thresholds
         )
         results.append(result)
-        if found is not None and found.height:
-            frames.append(_failures(found, rule, result))
-    return Audited(
-        run, feed, tuple(results), pl.concat(frames) if frames else pl.DataFrame(schema=FAILURE_SCHEMA)
-    )
+        failures.append(_failures(found.rows, rule, result))
+        related.append(found.related)
+    return Audited(run, feed, tuple(results), pl.concat(failures), pl.concat(related))
 
 
 def staged_rows(connection: Connection, *, feeds: Sequence[str]) -> dict[str, Staged]:
@@ -243,7 +289,7 @@ def _rows(rule: Rule, staged: Staged) -> int:
     return sum(counts.get(code, 0) for code in rule.rows) if rule.rows else sum(counts.values())
 
 
-def _result(rule: Rule, *, rows: int, failed: int, thresholds: Thresholds) -> RuleResult:
+def _result(rule: Rule, *, rows: int, failed: int, thresholds: Thresholds, waived: int = 0) -> RuleResult:
     return RuleResult(
         rule=rule.id,
         table=rule.table,
@@ -255,33 +301,13 @@ def _result(rule: Rule, *, rows: int, failed: int, thresholds: Thresholds) -> Ru
         rows=rows,
         failed=failed,
         expected=rule.expected,
+        waived=waived,
     )
-
-
-def _failing(connection: Connection, rule: Rule) -> pl.DataFrame:
-    """Select the keys of the rows that fail `rule`, never the library's truncated list of them."""
-    columns = STAGING[rule.table].c
-    found: Sequence[Any] = connection.execute(
-        select(columns.id, columns.source_file, columns.source_row, columns.feed)
-        .where(rule.predicate)
-        .order_by(columns.id)
-    ).all()
-    return _keys(found).with_columns(feed=pl.Series([row.feed for row in found], dtype=pl.String))
-
-
-def _agreed(rule: Rule, found: pl.DataFrame, failed: int) -> pl.DataFrame:
-    """Return what our query found, where the library counts as many."""
-    count = found.height if rule.keys is None else found["id"].n_unique()
-    if count != failed:
-        raise BrokenRuleError(
-            f"rule {rule.id}: Great Expectations counts {failed} failing rows, our query {count}"
-        )
-    return found
 
 
 def _failures(found: pl.DataFrame, rule: Rule, result: RuleResult) -> pl.DataFrame:
     return _with_constants(
-        found.drop("feed"),
+        found,
         table=rule.table,
         rule=rule.id,
         column=rule.column,

@@ -88,6 +88,8 @@ class Rule:
     native: Native | None = None
     keys: Select[Any] | None = None
     source: str | None = None
+    others: Select[Any] | None = None
+    """A query of (id, other_table, other_id, other_column): the other cells that contradict the row `id`."""
 
 
 def native_rule(
