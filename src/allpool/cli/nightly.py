@@ -125,6 +125,7 @@ def _plain(report: NightReport[Any]) -> dict[str, Any]:
         "run": report.run,
         "feeds": feeds,
         "analysis": analysis,
+        "candidates": report.candidates,
         "seconds": report.seconds,
         "exit_code": int(report.exit_code),
     }

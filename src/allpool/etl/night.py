@@ -32,6 +32,7 @@ from allpool.etl.feed import (
     record_result,
     stage_feeds,
 )
+from allpool.etl.linkage import is_due, link_patients, waiting_links
 from allpool.etl.lock import locked
 from allpool.etl.publish import publish
 from allpool.etl.staging import clear, stage
@@ -59,6 +60,8 @@ class NightReport(Generic[Result]):
     analysis: Result | None
     seconds: float
     exit_code: ExitCode
+    candidates: int = 0
+    """Pairs of patients who may be one person and of whom nobody has decided."""
 
 
 def run_night(
@@ -106,12 +109,25 @@ def run_night(
             watch=watch,
         )
         results = [_studies(night, consortium), *_run_feeds(night, consortium, feeds)]
+        candidates = _link(night)
         watch.step("analysis", "analyse")
         analysis = analyse(engine) if analyse is not None and not dry_run else None
-        code = ExitCode.NEEDS_A_PERSON if any(result.needs_a_person for result in results) else ExitCode.OK
+        asks = candidates > 0 or any(result.needs_a_person for result in results)
+        code = ExitCode.NEEDS_A_PERSON if asks else ExitCode.OK
         with engine.begin() as connection:
             operations.finish_run(connection, run=run, status=_status(code), finished_at=_later(now, began))
-    return NightReport(run, results, analysis, perf_counter() - began, code)
+    return NightReport(run, results, analysis, perf_counter() - began, code, candidates)
+
+
+def _link(night: Night) -> int:
+    """Look for patients who stand in the store twice, and return how many pairs wait for a person."""
+    if night.dry_run:
+        return 0
+    with night.engine.begin() as connection:
+        if is_due(connection):
+            night.watch.step("all feeds", "link")
+            link_patients(connection, run=night.run)
+        return waiting_links(connection)
 
 
 @contextmanager
