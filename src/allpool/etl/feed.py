@@ -15,34 +15,29 @@ from sqlalchemy import Engine, select
 from sqlalchemy.engine import Connection
 
 from allpool.config import FeedSection
-from allpool.errors import BrokenRuleError
 from allpool.etl import operations, quarantine
+from allpool.etl.accounts import settled
 from allpool.etl.audit import Audited, audit, withdraw
 from allpool.etl.clock import Clock, Watch
 from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
 from allpool.etl.guard import key_quality
 from allpool.etl.mapping_entries import record_mapping
-from allpool.etl.publish import Counts, Published, publish
+from allpool.etl.places import Places
+from allpool.etl.publish import Counts, publish
+from allpool.etl.queries.ask import ask, unread_paths
+from allpool.etl.queries.waivers import waivers, waivers_mark
 from allpool.etl.staging import stage
-from allpool.etl.transform.ledger import Account, Verdict
+from allpool.etl.transform.ledger import Account
 from allpool.etl.transform.source import Scene
 from allpool.etl.transform.transform import Harmonised, transform
-from allpool.etl.waiting import audit_findings, waiting
+from allpool.etl.waiting import COLUMNS, audit_findings, waiting
 from allpool.mappings.compile import Vocabulary
 from allpool.mappings.plan import CompiledMapping
 from allpool.models import LANDED, STAGING, Patient
 
-VERDICTS: Final = {
-    "inserted": Verdict.LOADED,
-    "updated": Verdict.LOADED,
-    "unchanged": Verdict.UNCHANGED,
-    "conflict": Verdict.HELD,
-}
-"""What publishing made of a row -> verdict on the cells behind it."""
-
 PLACES: Final = (
     *("id", "content_hash", "study", "centre", "source_file", "source_row", "rule"),
-    *("subject_id", "individual_id", "patient_id", "data_element"),
+    *("subject_id", "individual_id", "patient_id", "observation_id", "data_element"),
 )
 """Columns of a mapped record that are asked for once it is staged."""
 
@@ -123,12 +118,13 @@ def look_at_feed(
 ) -> FeedResult | Changed:
     """Look whether `feed` has changed; one in which nothing has is done at once."""
     clock = Clock(feed.id)
-    with clock.step("look"):
-        mark = fingerprint(folder, feed, mapping, settings=night.settings)
-        with night.engine.connect() as connection:
-            known = operations.fingerprint(connection, feed.id)
-            before = operations.last_cells(connection, feed.id)
-            open_ = quarantine.open_entries(connection, feed.id)
+    with clock.step("look"), night.engine.connect() as connection:
+        decided = waivers_mark(connection, feed.id)
+        settings = {**night.settings, **({"waivers": decided} if decided else {})}
+        mark = fingerprint(folder, feed, mapping, settings=settings)
+        known = operations.fingerprint(connection, feed.id)
+        before = operations.last_cells(connection, feed.id)
+        open_ = quarantine.open_entries(connection, feed.id)
     if mark is not None and known == mark:
         return _repeated(night, feed, before, open_, clock)
     with night.engine.connect() as connection:
@@ -169,16 +165,20 @@ def stage_feeds(night: Night, mapped: Sequence[Mapped]) -> list[Mapped]:
 
 def audit_feeds(night: Night, staged: Sequence[Mapped]) -> dict[str, Audited]:
     """Audit all that is staged in one pass."""
+    feeds = [item.feed.id for item in staged]
     with _shared(night, staged, "audit"):
+        with night.engine.connect() as connection:
+            waived = waivers(connection, feeds)
         return audit(
             night.engine,
-            feeds=[item.feed.id for item in staged],
+            feeds=feeds,
             run=night.run,
             dictionary=night.vocabulary.dictionary,
             terminology=night.vocabulary.terminology,
             records=night.vocabulary.records,
             today=night.today,
             staged={item.feed.id: _counted(item.harmonised) for item in staged},
+            waived=waived,
         )
 
 
@@ -225,11 +225,13 @@ def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connect
     night.watch.step(feed.id, "publish")
     began = perf_counter()
     ledgers = {ledger.source.id: ledger for ledger in staged.harmonised.ledgers}
-    failed = audit_findings(audited.held, staged.harmonised.tables, delivery, staged.mapping, ledgers)
-    found = waiting(feed, delivery, staged.harmonised.quarantine, failed)
-    unread = [failure.path for _, failure in delivery.failures]
+    places = Places(delivery, staged.harmonised, staged.mapping)
+    failed = [audit_findings(audited.held, places, ledgers), _warnings(audited, places)]
     with connection.begin():
         withdrawn = withdraw(connection, audited, appends=feed.mode == "append")
+        failed.append(audit_findings(withdrawn.along, places, None))
+        found = waiting(feed, delivery, staged.harmonised.quarantine, pl.concat(failed))
+        unread = unread_paths(connection, feed, delivery)
         protected = operations.rules_of_sources(connection, feed=feed.id, sources=delivery.failed_sources)
         published = publish(
             connection,
@@ -237,10 +239,12 @@ def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connect
             run=night.run,
             mode=feed.mode,
             protected=protected,
-            staged=_left(staged.harmonised.tables, withdrawn),
+            staged=_left(staged.harmonised.tables, withdrawn.rows),
         )
-        accounts = _settle(delivery, staged.harmonised, published)
-        recorded = quarantine.record(connection, found, feed=feed.id, run=night.run, unread=unread)
+        accounts = settled(delivery, staged.harmonised, published)
+        held = found.filter(pl.col("severity") != "warn").select(COLUMNS)
+        recorded = quarantine.record(connection, held, feed=feed.id, run=night.run, unread=unread)
+        _ask(night, staged, audited, connection, places=places, found=found, holders=withdrawn.holders)
         operations.record_source_files(connection, source_files(delivery, feed.id), run=night.run)
         record_mapping(connection, feed, staged.mapping)
         warned = key_quality(delivery.warnings, run=night.run, feed=feed.id)
@@ -264,6 +268,35 @@ def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connect
         if night.dry_run:
             connection.rollback()
     return result
+
+
+def _warnings(audited: Audited, places: Places) -> pl.DataFrame:
+    """Return the cells that only warn; they load."""
+    return audit_findings(audited.failures.filter(pl.col("severity") == "warn"), places, None)
+
+
+def _ask(
+    night: Night,
+    staged: Mapped,
+    audited: Audited,
+    connection: Connection,
+    *,
+    places: Places,
+    found: pl.DataFrame,
+    holders: pl.DataFrame | None = None,
+) -> None:
+    """Make queries of what was found."""
+    ask(
+        connection,
+        staged.feed,
+        run=night.run,
+        delivery=staged.delivery,
+        tables=staged.harmonised.tables,
+        places=places,
+        audited=audited,
+        found=found,
+        holders=holders,
+    )
 
 
 def _left(tables: Mapping[str, pl.DataFrame], withdrawn: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -312,32 +345,6 @@ def _record_cells(
     )
 
 
-def _settle(delivery: Delivery, harmonised: Harmonised, published: Published) -> dict[str, Account]:
-    """Return the account of every file; a sum that does not hold is a bug and stops the night."""
-    outcomes = {
-        str(table): rows.select(
-            "id", verdict=pl.col("outcome").cast(pl.String).replace_strict(VERDICTS, return_dtype=pl.UInt8)
-        )
-        for (table,), rows in published.outcomes.partition_by("table", as_dict=True).items()
-    }
-    found: list[tuple[str, str, Account]] = []
-    for file, ledger in zip(delivery.files, harmonised.ledgers, strict=True):
-        account = ledger.settle(outcomes).with_reader(blank=file.blank_cells, lost=file.lost_cells)
-        found.append((operations.file_name(file.frame.file, file.frame.sheet), file.frame.source, account))
-    landed = {id_: Verdict(verdict) for id_, verdict in outcomes.get(LANDED.name, pl.DataFrame()).iter_rows()}
-    found += [(file.facts.path, file.plan.source, file.account(landed)) for file in delivery.landing.files]
-    accounts: dict[str, Account] = {}
-    for name, source, account in found:
-        if not account.balanced:
-            raise BrokenRuleError(
-                f"{name}: the cells do not add up: {account.read} read, but "
-                f"{account.loaded} loaded, {account.unchanged} unchanged, {account.quarantined} quarantined, "
-                f"{account.ignored} ignored, {account.empty} empty"
-            )
-        accounts[f"{name} as {source}" if name in accounts else name] = account
-    return accounts
-
-
 def _repeated(
     night: Night,
     feed: FeedSection,
@@ -379,7 +386,11 @@ def _blocked(night: Night, staged: Mapped, audited: Audited) -> FeedResult:
         steps=staged.clock.steps,
     )
     if not night.dry_run:
+        places = Places(staged.delivery, staged.harmonised, staged.mapping)
+        failed = [audit_findings(audited.held, places, None), _warnings(audited, places)]
+        found = waiting(staged.feed, staged.delivery, staged.harmonised.quarantine, pl.concat(failed))
         with night.engine.begin() as connection:
             operations.record_quality(connection, _quality(audited))
+            _ask(night, staged, audited, connection, places=places, found=found)
             record_result(connection, night.run, result)
     return result

@@ -19,6 +19,7 @@ from allpool.etl.delivery import Delivery, read_delivery
 from allpool.etl.guard import IN_NAME, KeyWarning
 from allpool.etl.guard import RULE as DIRECT_IDENTIFIER
 from allpool.etl.operations import file_name
+from allpool.etl.places import Places
 from allpool.etl.readers import FileFacts
 from allpool.etl.transform.ledger import Account, Verdict
 from allpool.etl.transform.source import Scene
@@ -113,9 +114,10 @@ def precheck(paths: Sequence[Path], mapping_file: Path, *, today: date | None = 
     if today is not None:
         audited = rehearsed(harmonised.tables, feed=feed.id, vocabulary=vocabulary, today=today)
         ledgers = {ledger.source.id: ledger for ledger in harmonised.ledgers}
+        places = Places(delivery, harmonised, mapping)
         failed = [
-            audit_findings(audited.held, harmonised.tables, delivery, mapping, ledgers),
-            audit_findings(audited.warned, harmonised.tables, delivery, mapping, None),
+            audit_findings(audited.held, places, ledgers),
+            audit_findings(audited.warned, places, None),
         ]
         tables = audited.left(harmonised.tables)
     landed = delivery.landing.rows.clear() if audited and audited.blocked else delivery.landing.rows

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -11,6 +11,17 @@ import polars as pl
 from allpool.mappings.plan import ABSENT, FieldPlan, RulePlan
 
 WHO: Final = ("id", "study", "centre", "pseudonym", "source_file", "source_row", "rule")
+ELSEWHERE: Final = pl.Schema(
+    {
+        "id": pl.String,
+        "column": pl.String,
+        "source_file": pl.String,
+        "source_row": pl.Int64,
+        "rule": pl.String,
+    }
+)
+"""Columns of `Merged.elsewhere`: the merged row, its column, and the lineage of the row that told it."""
+ELSEWHERE_FROM: Final = ("id", "source_file", "source_row", "rule")
 COMPONENTS: Final = "observation_component"
 SHARED_TABLES: Final = ("patient", "research_subject", "specimen")
 """Tables of whose rows several kinds of record tell."""
@@ -26,32 +37,48 @@ class Conflict:
     element: str | None = None
     """Data element of the component, where the table is that of components."""
 
-    def concerns(self, field: FieldPlan) -> bool:
-        """Whether `field` fills the target that is in conflict."""
+    def concerns(self, item: FieldPlan) -> bool:
+        """Whether `item` fills the target that is in conflict."""
         if self.table == COMPONENTS:
-            return field.is_component and field.element == self.element
-        return not field.is_component and field.column == self.target
+            return item.is_component and item.element == self.element
+        return not item.is_component and item.column == self.target
+
+
+@dataclass(frozen=True)
+class Merged:
+    """One row per id of one table."""
+
+    rows: pl.DataFrame
+    conflicts: Sequence[Conflict] = ()
+    elsewhere: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ELSEWHERE))
+    """By ELSEWHERE: columns that another row has told than the one that the merged row's lineage names."""
 
 
 def merge(
-    table: str, parts: list[pl.DataFrame], rules: Mapping[str, RulePlan]
-) -> tuple[pl.DataFrame, list[Conflict]]:
+    table: str, parts: list[pl.DataFrame], rules: Mapping[str, RulePlan], order: Mapping[str, int]
+) -> Merged:
     """Return one row per id, and the conflicts.
 
     Where rows of one id say different things, a singular record loses that field, unless it is required; any
-    other record waits whole.
+    other record waits whole. `order` says which source file comes first: a merged row has its lineage.
     """
     whole = pl.concat(parts, how="diagonal_relaxed")
     repeated = whole["id"].is_duplicated()
     if not repeated.any():
-        return whole, []
-    several = whole.filter(repeated).sort("id", "source_file", "source_row", "rule", maintain_order=True)
-    kept, conflicts = [whole.filter(~repeated)], []
+        return Merged(whole)
+    rank = pl.col("source_file").replace_strict(order, return_dtype=pl.Int64)
+    several = whole.filter(repeated).sort("id", rank, "source_row", "rule", maintain_order=True)
+    kept, conflicts, elsewhere = [whole.filter(~repeated)], list[Conflict](), list[pl.DataFrame]()
     for kind, rows in _by_kind(table, several, rules):
-        joined, found = _merged(table, kind, rows, rules)
+        joined, found, told = _merged(table, kind, rows, rules)
         kept.append(joined)
         conflicts.extend(found)
-    return pl.concat(kept, how="vertical_relaxed"), conflicts
+        elsewhere.extend(told)
+    return Merged(
+        pl.concat(kept, how="vertical_relaxed"),
+        conflicts,
+        pl.concat([pl.DataFrame(schema=ELSEWHERE), *elsewhere]),
+    )
 
 
 def _by_kind(
@@ -72,7 +99,7 @@ def _by_kind(
 
 def _merged(
     table: str, kind: str | None, rows: pl.DataFrame, rules: Mapping[str, RulePlan]
-) -> tuple[pl.DataFrame, list[Conflict]]:
+) -> tuple[pl.DataFrame, list[Conflict], list[pl.DataFrame]]:
     content = [name for name in rows.columns if name not in WHO]
     compared = [name for name in content if not name.endswith(("_delivered", "_delivered_unit"))]
     said = rows.group_by("id", maintain_order=True).agg(
@@ -93,16 +120,30 @@ def _merged(
             dropped = pl.concat([dropped, ids])
         else:
             rows = rows.with_columns(pl.when(~torn).then(pl.col(name)).alias(name) for name in names)
+    rows = rows.filter(~pl.col("id").is_in(dropped.implode()))
     joined = (
-        rows.filter(~pl.col("id").is_in(dropped.implode()))
-        .group_by("id", maintain_order=True)
+        rows.group_by("id", maintain_order=True)
         .agg(
             *(pl.col(name).first() for name in WHO if name != "id"),
             *(pl.col(name).drop_nulls().first() for name in content),
         )
         .select(rows.columns)
     )
-    return joined, conflicts
+    return joined, conflicts, _elsewhere(rows, content)
+
+
+def _elsewhere(rows: pl.DataFrame, content: Sequence[str]) -> list[pl.DataFrame]:
+    """Return by whom a column was told, where not by the first row of its id; column by column, since
+    the rows of a large feed times their columns would not fit."""
+    first = rows["id"].is_first_distinct()
+    found = []
+    for name in content:
+        filled = rows[name].is_not_null()
+        if (filled & ~first).any():
+            teller = rows.select(*ELSEWHERE_FROM, opens=first).filter(filled)
+            told = teller.unique("id", keep="first", maintain_order=True).filter(~pl.col("opens"))
+            found.append(told.select(*ELSEWHERE_FROM, column=pl.lit(name)).select(*ELSEWHERE))
+    return found
 
 
 def _different(name: str, *, reasons: bool) -> pl.Expr:

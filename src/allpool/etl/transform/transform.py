@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -34,6 +34,8 @@ class Harmonised:
     tables: Mapping[str, pl.DataFrame]
     quarantine: pl.DataFrame
     ledgers: Sequence[Ledger]
+    elsewhere: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """Columns of merged rows that another row has told than the one of their lineage (`merge.ELSEWHERE`)."""
 
 
 def transform(
@@ -74,10 +76,15 @@ def transform(
     settle_joins(prepared, ledgers, borrowed, entries)
     _subjects(made)
     rules = {rule.id: rule for plan in mapping.sources for rule in plan.rules}
+    order = _order(prepared, mapping)
     tables: dict[str, pl.DataFrame] = {}
+    elsewhere: dict[str, pl.DataFrame] = {}
     for table, parts in made.parts.items():
-        tables[table], conflicts = merge(table, parts, rules)
-        for conflict in conflicts:
+        merged = merge(table, parts, rules, order)
+        tables[table] = merged.rows
+        if not merged.elsewhere.is_empty():
+            elsewhere[table] = merged.elsewhere
+        for conflict in merged.conflicts:
             _note_conflict(conflict, rules, prepared, ledgers, entries)
     tables = _with_known_patients(tables, known_patients, prepared, ledgers, entries)
     tables = _with_parents(tables)
@@ -89,6 +96,7 @@ def transform(
         },
         quarantine=entries.frame(),
         ledgers=ledgers,
+        elsewhere=elsewhere,
     )
 
 
@@ -112,6 +120,18 @@ def _prepared(
     return [
         prepare(source, plans[source.source], mapping, scene, by_source, plans, entries) for source in sources
     ]
+
+
+def _order(prepared: Sequence[Prepared], mapping: CompiledMapping) -> dict[str, int]:
+    """Return the place of each file and sheet: by the mapping's sources, then by path."""
+    place = {plan.name: number for number, plan in enumerate(mapping.sources)}
+    ranked = sorted(
+        {
+            (place[item.source.source], item.source.file, item.source.sheet or "", item.source.id)
+            for item in prepared
+        }
+    )
+    return {source_file: number for number, (*_, source_file) in enumerate(ranked)}
 
 
 def _mark_columns_and_rows(
@@ -175,9 +195,9 @@ def _note_conflict(
                 on="_row",
                 how="semi",
             )
-            for field in rule.fields:
-                column = item.actual(field.binding.column or ())
-                if column is None or not conflict.concerns(field):
+            for plan in rule.fields:
+                column = item.actual(plan.binding.column or ())
+                if column is None or not conflict.concerns(plan):
                     continue
                 for cell in item.computed.get(column, (column,)):
                     filled = rows.filter(pl.col(cell).is_not_null())
@@ -188,7 +208,7 @@ def _note_conflict(
                         "conflict",
                         "one and the same in all rows of this record",
                         record=rule.record,
-                        element=field.element,
+                        element=plan.element,
                     )
                     ledger.mark(cell, positions(filled), Verdict.FAULT)
 
