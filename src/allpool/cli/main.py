@@ -15,6 +15,7 @@ from allpool.cli.db import db
 from allpool.cli.export import export
 from allpool.cli.init import init
 from allpool.cli.nightly import nightly
+from allpool.cli.overlap import overlap
 from allpool.cli.profile import profile
 from allpool.cli.published import published
 from allpool.cli.quarantine import quarantine
@@ -49,6 +50,7 @@ for command in (
     check,
     db,
     quarantine,
+    overlap,
     analyse,
     published,
     trace,

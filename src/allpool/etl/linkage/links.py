@@ -17,7 +17,8 @@ LINK: Table = PatientLink.metadata.tables[PatientLink.__tablename__]
 PATIENT: Table = Patient.metadata.tables[Patient.__tablename__]
 
 ID_LENGTH: Final = 16
-Verdict = Literal["same", "different"]
+Verdict = Literal["same", "different", "candidate"]
+"""What a person says of a pair; `candidate` takes a decision back."""
 CANDIDATE: Final = "candidate"
 DECIDED: Final = ("same", "different")
 STATUSES: Final = (CANDIDATE, *DECIDED, "gone")
@@ -71,6 +72,11 @@ def waiting(connection: Connection) -> int:
     return int(connection.scalar(query) or 0)
 
 
+def known_links(connection: Connection) -> frozenset[str]:
+    """Return the ids of all pairs that were ever found."""
+    return frozenset(connection.execute(select(LINK.c.id)).scalars())
+
+
 def links(
     connection: Connection, *, status: str | None = None, study: str | None = None, centre: str | None = None
 ) -> list[dict[str, Any]]:
@@ -102,7 +108,7 @@ def links(
 def decide(
     connection: Connection,
     link: str,
-    verdict: Verdict | Literal["candidate"],
+    verdict: Verdict,
     *,
     by: str,
     comment: str | None,
@@ -110,16 +116,16 @@ def decide(
 ) -> bool:
     """Write down what a person says of a pair; return whether that is new.
 
-    `candidate` takes a decision back. Raises `ConfigError` where there is no such pair.
+    Raises `ConfigError` where there is no such pair.
     """
     found = connection.execute(
         select(LINK.c.status, LINK.c.decided_by, LINK.c.comment).where(LINK.c.id == link)
     ).first()
     if found is None:
         raise ConfigError(f"there is no pair '{link}'; `allpool overlap list` shows their ids")
-    if tuple(found) == (verdict, by, comment):
-        return False
     open_ = verdict == CANDIDATE
+    if tuple(found) == (verdict, None if open_ else by, comment):
+        return False
     connection.execute(
         update(LINK)
         .where(LINK.c.id == link)
