@@ -1,0 +1,170 @@
+"""The rows that a clinical rule is about, as one narrow subquery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, FromClause, Select, Table, func, null, or_, select, union
+
+from allpool.etl.audit.clinical.forms import Side
+from allpool.etl.audit.clinical.predicates import Scope, all_of
+from allpool.etl.audit.moments import day_key, moment, partial_dates
+from allpool.models import STAGING, Base
+
+COMPONENT: Final = "observation_component"
+PATIENTS: Final[Mapping[str, str]] = {
+    "patient": "id", "research_subject": "individual_id", "consent": "patient_id",
+}  # fmt: skip
+"""Table -> its reference to the patient, where that is not `subject_id`."""
+DATES: Final[Mapping[str, str]] = {
+    "patient": "birth",
+    "research_subject": "period_start",
+    "consent": "date_time",
+    "condition": "onset",
+    "specimen": "collected",
+    "observation": "effective",
+    "medication_administration": "effective_start",
+    "procedure": "performed",
+    "adverse_event": "date",
+    "research_study": "period_start",
+}
+"""Table -> the partial date that says when."""
+STUDIES: Final = "research_study"
+
+
+@dataclass(frozen=True)
+class Published:
+    """That published rows are read beside the staged ones, but for those that the staged ones replace.
+
+    `feeds` are the feeds that are staged: of these, what a snapshot feed has published is replaced as a
+    whole, and what an append feed has published where the same record is staged again.
+    """
+
+    feeds: tuple[str, ...]
+
+
+def rows_of(
+    side: Side, names: Iterable[str], *, published: Published | None = None, beside: Side | None = None
+) -> FromClause:
+    """Return the rows of `side`: `id`, `patient`, `day`, and the columns and dates of `names`.
+
+    Distinct, so that the database makes a small table of them and joins by its key. Otherwise SQLite can
+    choose to walk all rows of an element, by the index on `data_element`, once per row of the other side.
+    With `published`, rows of earlier nights of the patients who have rows of `beside` are among them.
+    """
+    wanted = tuple(dict.fromkeys((*side.names(), *names)))
+    found = _selected(side, wanted, STAGING)
+    if published is None or beside is None:
+        rows: FromClause = found.distinct().subquery()
+    else:
+        before = _selected(side, wanted, Base.metadata.tables, published=published, beside=beside)
+        rows = union(found, before).subquery()
+    return _picked(side, rows) if side.pick else rows
+
+
+def columns_of(side: Side, names: Iterable[str]) -> Iterator[str]:
+    """Yield the real columns behind names: a partial date has several, a number its comparator.
+
+    Raises `KeyError` for a name that is neither a column, a date nor a part of `side`.
+    """
+    table = STAGING[side.table]
+    dates = partial_dates(side.table)
+    for name in names:
+        if name in dates:
+            parts = (f"{name}_{part}" for part in ("date", "precision", "offset_days", "anchor"))
+            yield from (part for part in parts if part in table.c)
+        elif name not in side.parts:
+            yield str(table.c[name].name)
+            if f"{name}_comparator" in table.c:
+                yield f"{name}_comparator"
+
+
+def patient_of(table: str, source: FromClause) -> ColumnElement[Any]:
+    """Return the patient that the rows of `source` are about; none for studies and centres."""
+    return source.c.get(PATIENTS.get(table, "subject_id"), null())
+
+
+def _selected(
+    side: Side,
+    names: tuple[str, ...],
+    tables: Mapping[str, Table],
+    *,
+    published: Published | None = None,
+    beside: Side | None = None,
+) -> Select[Any]:
+    row = tables[side.table].alias()
+    source: FromClause = row
+    parts: list[ColumnElement[Any]] = []
+    for name, part in side.parts.items():
+        component = tables[COMPONENT]
+        values = [component.c[part.column].label("value")]
+        if f"{part.column}_comparator" in component.c:
+            values.append(component.c[f"{part.column}_comparator"].label("comparator"))
+        found = (
+            select(component.c.observation_id, *values)
+            .where(component.c.data_element == part.element, component.c[part.column].is_not(None))
+            .distinct()
+            .subquery()
+        )
+        source = source.outerjoin(found, found.c.observation_id == row.c.id)
+        parts.append(found.c.value.label(name))
+        if "comparator" in found.c:
+            parts.append(found.c.comparator.label(f"{name}_comparator"))
+    columns = dict.fromkeys(columns_of(side, names))
+    study = row.c.identifier if side.table == STUDIES else row.c.study
+    columns.pop("study", None)
+    inner = select(
+        row.c.id,
+        patient_of(side.table, row).label("patient"),
+        _day(side.table, row).label("day"),
+        study.label("study"),
+        *([row.c.data_element] if "data_element" in row.c and "data_element" not in columns else []),
+        *(row.c[name] for name in columns if name != "id"),
+        *(column for name, column in _dates(side, row).items() if name not in columns),
+        *parts,
+    ).select_from(source)
+    if side.elements:
+        inner = inner.where(row.c.data_element.in_(side.elements))
+    if published is not None and beside is not None:
+        inner = inner.where(*_kept(side.table, row, published, beside))
+    rows = inner.subquery()
+    return select(rows).where(all_of(side.where, Scope(rows)))
+
+
+def _day(table: str, row: FromClause) -> ColumnElement[Any]:
+    return day_key(moment(row, DATES[table])) if table in DATES else null()
+
+
+def _dates(side: Side, row: FromClause) -> dict[str, ColumnElement[Any]]:
+    """Return the columns that say when, where rows are picked by that."""
+    if side.pick is None:
+        return {}
+    return {name: row.c[name] for name in columns_of(side, [DATES[side.table]])}
+
+
+def _kept(table: str, row: FromClause, published: Published, beside: Side) -> Iterator[ColumnElement[bool]]:
+    """Yield what is true of published rows that stay, and that matter."""
+    feeds = Base.metadata.tables["feed"]
+    replaced = select(feeds.c.id).where(feeds.c.mode == "snapshot", feeds.c.id.in_(published.feeds))
+    staged = STAGING[table].alias()
+    yield row.c.feed.not_in(replaced)
+    yield row.c.id.not_in(select(staged.c.id))
+    if table in DATES and table != STUDIES:
+        ours = STAGING[beside.table].alias()
+        patients = select(patient_of(beside.table, ours))
+        if beside.elements:
+            patients = patients.where(ours.c.data_element.in_(beside.elements))
+        yield patient_of(table, row).in_(patients)
+
+
+def _picked(side: Side, rows: FromClause) -> FromClause:
+    when = moment(rows, DATES[side.table])
+    keys = [when.date, *([when.offset] if when.offset is not None else [])]
+    order = [key.desc() if side.pick == "last" else key.asc() for key in keys]
+    calendar = [when.anchor] if when.anchor is not None else []
+    place = func.row_number().over(partition_by=[rows.c.patient, *calendar], order_by=[*order, rows.c.id])
+    dated = or_(*(key.is_not(None) for key in keys))
+    numbered = select(rows, place.label("place")).where(dated).subquery()
+    return select(numbered).where(numbered.c.place == 1).distinct().subquery()
