@@ -9,6 +9,8 @@ from pathlib import Path
 from allpool.analysis.definitions.catalogue import load_catalogue
 from allpool.analysis.definitions.page import endpoints_page
 from allpool.analysis.plans.page import steps_page
+from allpool.etl.audit.clinical import rule_files
+from allpool.etl.audit.clinical.page import clinical_rules_page
 from allpool.mappings.dictionary import load_dictionary
 from allpool.mappings.pages import dictionary_page, terminology_page
 from allpool.mappings.record_pages import records_page
@@ -25,6 +27,7 @@ def pages() -> dict[str, str]:
         "records.md": records_page(load_dictionary()),
         "code-tables.md": terminology_page(load_terminology()),
         "units.md": units_page(load_dictionary()),
+        "clinical-rules.md": clinical_rules_page(rule_files()),
         "endpoints.md": endpoints_page(load_catalogue()),
         "steps.md": steps_page(),
     }

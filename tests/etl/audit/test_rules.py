@@ -65,16 +65,20 @@ def every_rule(dictionary: Dictionary, terminology: Terminology) -> tuple[Rule, 
     return rules_for(staged, dictionary=dictionary, terminology=terminology, today=date(2026, 1, 15))
 
 
+def clinical(rule: str) -> bool:
+    return rule.startswith("clinical.")
+
+
 def kind(rule: str) -> str:
     """Return what is asked by a rule, apart from table, column and element."""
-    if rule.startswith("clinical."):
-        return rule.removesuffix(rule.split(".", 2)[2]) if rule.count(".") == 2 else rule
     return rule.split(".")[2]
 
 
 def test_every_kind_of_rule_has_a_broken_row(dictionary: Dictionary, terminology: Terminology) -> None:
-    kinds = {kind(rule.id) for rule in every_rule(dictionary, terminology)}
-    assert kinds - {"unique"} == {kind(rule) for rule in BROKEN}  # `unique` has a test of its own
+    generated = [rule.id for rule in every_rule(dictionary, terminology) if not clinical(rule.id)]
+    kinds = {kind(rule) for rule in generated}
+    # `unique` has a test of its own, and clinical rules have their patients beside them
+    assert kinds - {"unique"} == {kind(rule) for rule in BROKEN if not clinical(rule)}
 
 
 def test_rules_are_sentences_with_known_columns(dictionary: Dictionary, terminology: Terminology) -> None:

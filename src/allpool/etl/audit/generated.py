@@ -56,4 +56,10 @@ def _all(
             terminology=terminology,
             records=records,
         )
-    yield from (rule for rule in clinical_rules(dictionary) if rule.table in staged)
+    yield from (rule for rule in clinical_rules(dictionary) if _looks_at(rule, staged))
+
+
+def _looks_at(rule: Rule, staged: Staged) -> bool:
+    """Whether rows that a clinical rule is about are staged."""
+    counts = staged.get(rule.table, {})
+    return any(code in counts for code in rule.rows) if rule.rows else bool(counts)

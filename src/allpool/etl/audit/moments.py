@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, extract, or_
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    FromClause,
+    String,
+    Table,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    or_,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from allpool.models import child_classes, resource_classes
 
@@ -79,3 +93,69 @@ def same_day(first: Moment, second: Moment) -> ColumnElement[bool]:
     if first.offset is None or second.offset is None or first.anchor is None or second.anchor is None:
         return calendar
     return or_(calendar, and_(first.anchor == second.anchor, first.offset == second.offset))
+
+
+def day_key(found: Moment) -> ColumnElement[Any]:
+    """Return a text that two moments share where they are the same day: one key for a database to join by."""
+    calendar: ColumnElement[Any] = case((found.precision.in_(DAY), cast(found.date, String)))
+    if found.offset is None or found.anchor is None:
+        return calendar
+    relative: Any = case((found.offset.is_not(None), found.anchor + ":" + cast(found.offset, String)))
+    return func.coalesce(calendar, relative)
+
+
+def days_apart(first: Moment, second: Moment) -> ColumnElement[Any]:
+    """Return the days from `first` to `second` where both are known to the day, else NULL."""
+    calendar: ColumnElement[Any] = case(
+        (and_(first.precision.in_(DAY), second.precision.in_(DAY)), days_between(first.date, second.date))
+    )
+    if first.offset is None or second.offset is None or first.anchor is None or second.anchor is None:
+        return calendar
+    relative: Any = case((first.anchor == second.anchor, second.offset - first.offset))
+    return func.coalesce(calendar, relative)
+
+
+def fewest_days(first: Moment, second: Moment) -> ColumnElement[Any]:
+    """Return the fewest days that can lie between two moments; a month may be its last day, a year too.
+
+    Dates of a month or year are kept as its first day.
+    """
+    calendar = days_between(first.date, second.date) - _slack(first)
+    if first.offset is None or second.offset is None or first.anchor is None or second.anchor is None:
+        return calendar
+    relative: Any = case((first.anchor == second.anchor, second.offset - first.offset))
+    return func.coalesce(calendar, relative)
+
+
+def most_days(first: Moment, second: Moment) -> ColumnElement[Any]:
+    """Return the most days that can lie between two moments."""
+    calendar = days_between(first.date, second.date) + _slack(second)
+    if first.offset is None or second.offset is None or first.anchor is None or second.anchor is None:
+        return calendar
+    relative: Any = case((first.anchor == second.anchor, second.offset - first.offset))
+    return func.coalesce(calendar, relative)
+
+
+def _slack(found: Moment) -> ColumnElement[Any]:
+    """Return how many days later than its first day a month or year may end."""
+    return case((found.precision == "month", 30), (found.precision == "year", 365), else_=0)
+
+
+class days_between(FunctionElement[float]):  # noqa: N801 # as SQL functions are written
+    """The days from the first date to the second, on any database."""
+
+    name = "days_between"
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(days_between)
+def _subtracted(element: Any, compiler: Any, **more: Any) -> str:
+    first, second = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"(({second}) - ({first}))"
+
+
+@compiles(days_between, "sqlite")
+def _julian(element: Any, compiler: Any, **more: Any) -> str:
+    first, second = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"(julianday({second}) - julianday({first}))"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -87,9 +87,14 @@ class Rule:
     """Values of `data_element` that the rule is about; empty for all rows of the table."""
     native: Native | None = None
     keys: Select[Any] | None = None
-    source: str | None = None
     others: Select[Any] | None = None
-    """A query of (id, other_table, other_id, other_column): the other cells that contradict the row `id`."""
+    """Of a rule that looks into other rows: `id` of each row that fails, with `other_table`, `other_id` and
+    `other_column` of the cells that contradict it; of some rows several, of a missing companion none."""
+    source: str | None = None
+    title: Mapping[Any, str] | None = None
+    """Language -> what is wrong, where the rule is an entry of a data file."""
+    words: Mapping[Any, str] | None = None
+    """Language -> `expected`, there too."""
 
 
 def native_rule(
@@ -138,8 +143,13 @@ def key_rule(
     category: Category,
     severity: Severity,
     expected: str,
+    context: Context = "verification",
     element: str | None = None,
+    rows: Iterable[str] = (),
     source: str | None = None,
+    others: Select[Any] | None = None,
+    title: Mapping[Any, str] | None = None,
+    words: Mapping[Any, str] | None = None,
 ) -> Rule:
     """Return a rule that looks into other tables or rows; `keys` selects one column, the ids that fail."""
     return Rule(
@@ -150,7 +160,12 @@ def key_rule(
         severity=severity,
         expected=expected,
         predicate=STAGING[table].c.id.in_(keys),
+        context=context,
         element=element,
+        rows=tuple(rows),
         keys=keys,
+        others=others,
         source=source,
+        title=title,
+        words=words,
     )

@@ -247,19 +247,25 @@ def spoken(language: str) -> MessageLanguage:
 
 @cache
 def load_messages() -> Catalogue:
-    """Return the catalogue that ships with allpool.
+    """Return the catalogue that ships with allpool; clinical rules bring their own words.
 
     Raises `MappingError` with file and line where a file of it is wrong or a language is missing.
     """
+    from allpool.etl.audit.clinical.files import rule_files
+
     folder = Path(str(files("allpool.etl.messages")))
     sentences = [
         words
         for path in sorted((folder / "sentences").glob("*.yaml"))
         for words in read_yaml(path).parse(SentenceFile).sentences
     ]
+    clinical = [rule for file in rule_files() for rule in file.rules]
     return Catalogue(
-        rules=read_yaml(folder / "rules.yaml").parse(RuleFile).rules,
-        sentences=tuple(sentences),
+        rules={
+            **read_yaml(folder / "rules.yaml").parse(RuleFile).rules,
+            **{rule.rule: RuleWords(title=rule.title) for rule in clinical},
+        },
+        sentences=(*sentences, *(rule.expected for rule in clinical)),
         records=read_yaml(folder / "records.yaml").parse(RecordFile).records,
         labels=read_yaml(folder / "labels.yaml").parse(LabelFile).labels,
         parts=read_yaml(folder / "parts.yaml").parse(PartFile),
