@@ -69,6 +69,8 @@ class FeedSection(Section):
     """Left out where the mapping reads it from a column."""
     centre: Identifier | None = None
     mode: Literal["snapshot", "append"] = "snapshot"
+    contact: str | None = None
+    """Who answers this feed's queries: a role, as `data manager, centre A`."""
 
 
 class DisclosureSection(Section):

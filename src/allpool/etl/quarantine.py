@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -79,17 +79,22 @@ def open_entries(connection: Connection, feed: str) -> int:
 
 
 def with_ids(entries: pl.DataFrame) -> pl.DataFrame:
-    """Return `entries` with their id: SHA-256 over the identity's parts, each with its length in bytes.
+    """Return `entries` with their id: SHA-256 over the parts of their identity."""
+    parts = [_text(entries, name) for name in IDENTITY]
+    return entries.with_columns(identity_hash(entries, parts, length=ID_LENGTH).alias("id"))
+
+
+def identity_hash(rows: pl.DataFrame, parts: Sequence[pl.Expr], *, length: int) -> pl.Series:
+    """Return the first `length` hex digits of SHA-256 over texts, each with its length in bytes.
 
     The lengths keep ("ab", "c") and ("a", "bc") apart, and a missing part from an empty one.
     """
-    parts = [
+    told = [
         pl.when(text.is_null()).then(pl.lit("-")).otherwise(pl.format("{}:{}", text.str.len_bytes(), text))
-        for text in (_text(entries, name) for name in IDENTITY)
+        for text in parts
     ]
-    joined = entries.select(pl.concat_str(parts, separator=",").alias("identity"))
-    ids = joined.select(plh.col("identity").chash.sha2_256().str.head(ID_LENGTH)).to_series()
-    return entries.with_columns(ids.alias("id"))
+    joined = rows.select(pl.concat_str(told, separator=",").alias("identity"))
+    return joined.select(plh.col("identity").chash.sha2_256().str.head(length)).to_series()
 
 
 def _text(entries: pl.DataFrame, name: str) -> pl.Expr:

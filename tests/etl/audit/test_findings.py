@@ -76,9 +76,11 @@ def test_withdrawal_takes_along_what_refers(stage: Stage, run: Run, store: Engin
     audited = run()
     assert audited.held["id"].unique().to_list() == ["p2"]
     with store.begin() as connection:
-        gone = withdraw(connection, audited, appends=True)
+        withdrawn = withdraw(connection, audited, appends=True)
+    gone = withdrawn.rows
     assert set(gone["id"]) == {"p2", "m2", "mrd3", "k2"}
     assert set(gone.filter(rule=HELD_WITH)["id"]) == {"m2", "mrd3", "k2"}
+    assert withdrawn.holders.rows() == [("patient", "p2", 3)]
     assert all(result.success for result in run().results)
 
 
@@ -93,7 +95,7 @@ def test_withdrawal_leaves_what_was_published_before(stage: Stage, run: Run, sto
         )
     audited = run()
     with store.begin() as connection:
-        gone = withdraw(connection, audited, appends=True)
+        gone = withdraw(connection, audited, appends=True).rows
         left = connection.execute(select(func.count()).select_from(STAGING["observation"])).scalar_one()
     assert set(gone["id"]) == {"p1"}
     assert left == len(rows["observation"])

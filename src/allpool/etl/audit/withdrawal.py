@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import polars as pl
 from sqlalchemy import Connection, delete, select
@@ -16,9 +18,27 @@ HELD_WITH: Final = "held-with"
 CHUNK: Final = 500
 """Keys in one statement; SQLite takes 32,766 parameters, older builds 999."""
 
+HOLDER_SCHEMA: Final = pl.Schema({"table": pl.String, "id": pl.String, "rows": pl.Int64})
+Key = tuple[str, str]
 
-def withdraw(connection: Connection, audited: Audited, *, appends: bool) -> pl.DataFrame:
-    """Delete from staging the rows in quarantine and those that refer to them; return all, as `failures`.
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """What left staging."""
+
+    rows: pl.DataFrame
+    """By `FAILURE_SCHEMA`: the rows that fail, then those that wait with them, once each."""
+    holders: pl.DataFrame
+    """By `HOLDER_SCHEMA`: the failing rows that others wait for, and how many."""
+
+    @property
+    def along(self) -> pl.DataFrame:
+        """The rows that wait only because the row that they refer to does."""
+        return self.rows.filter(pl.col("rule") == HELD_WITH)
+
+
+def withdraw(connection: Connection, audited: Audited, *, appends: bool) -> Withdrawn:
+    """Delete from staging the rows in quarantine and those that refer to them; return all.
 
     Parents are looked at before children, so that a patient takes specimens, observations and components
     along. Where the feed `appends`, a row stays if what it refers to was published before: an older version
@@ -27,18 +47,27 @@ def withdraw(connection: Connection, audited: Audited, *, appends: bool) -> pl.D
     """
     gone = audited.held
     withdrawn = [gone]
-    ids = {table: set(frame["id"]) for (table,), frame in gone.partition_by("table", as_dict=True).items()}
+    ids = {str(table): set(part["id"]) for (table,), part in gone.partition_by("table", as_dict=True).items()}
+    first: dict[Key, Key] = {}
     for table in map(str, STAGING):
         for column, target in _references(table):
             held = ids.get(target, set())
-            if missing := _unpublished(connection, target, held) if appends else held:
-                dependants = _dependants(connection, table, column, sorted(missing))
-                ids.setdefault(table, set()).update(dependants["id"])
-                withdrawn.append(dependants)
+            missing = _unpublished(connection, target, held) if appends else held
+            if not missing:
+                continue
+            known = ids.setdefault(table, set())
+            rows = {
+                row.id: row for row in _dependants(connection, table, column, missing) if row.id not in known
+            }
+            known.update(rows)
+            for row in rows.values():
+                holder = (target, str(row.parent))
+                first[table, row.id] = first.get(holder, holder)
+            withdrawn.append(_along(list(rows.values()), table=table, column=column))
     for table, keys in ids.items():
         for chunk in _chunks(sorted(keys)):
             connection.execute(delete(STAGING[table]).where(STAGING[table].c.id.in_(chunk)))
-    return pl.concat(withdrawn)
+    return Withdrawn(pl.concat(withdrawn), _holders(first.values()))
 
 
 def _references(table: str) -> Iterator[tuple[str, str]]:
@@ -58,17 +87,17 @@ def _unpublished(connection: Connection, table: str, ids: set[str]) -> set[str]:
     return ids - known
 
 
-def _dependants(connection: Connection, table: str, column: str, ids: Sequence[str]) -> pl.DataFrame:
+def _dependants(connection: Connection, table: str, column: str, ids: set[str]) -> Iterator[Any]:
+    """Yield (id, source file, source row, parent) of the rows whose `column` refers to one of `ids`."""
     staged = STAGING[table]
-    found = [
-        row
-        for chunk in _chunks(ids)
-        for row in connection.execute(
-            select(staged.c.id, staged.c.source_file, staged.c.source_row).where(staged.c[column].in_(chunk))
-        )
-    ]
+    wanted = select(staged.c.id, staged.c.source_file, staged.c.source_row, staged.c[column].label("parent"))
+    for chunk in _chunks(sorted(ids)):
+        yield from connection.execute(wanted.where(staged.c[column].in_(chunk)))
+
+
+def _along(rows: Sequence[Any], *, table: str, column: str) -> pl.DataFrame:
     return failure_frame(
-        found,
+        rows,
         table=table,
         rule=HELD_WITH,
         column=column,
@@ -76,6 +105,13 @@ def _dependants(connection: Connection, table: str, column: str, ids: Sequence[s
         expected=f"What {column} refers to is not in quarantine itself.",
         element=None,
     )
+
+
+def _holders(found: Iterable[Key]) -> pl.DataFrame:
+    """Return how many rows wait for each holder."""
+    counted = Counter(found)
+    rows = [(table, id_, rows) for (table, id_), rows in sorted(counted.items())]
+    return pl.DataFrame(rows, schema=HOLDER_SCHEMA, orient="row")
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

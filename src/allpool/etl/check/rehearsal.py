@@ -61,7 +61,7 @@ def rehearsed(
             today=today,
         )
         with engine.begin() as connection:
-            withdrawn = withdraw(connection, audited, appends=False)
+            withdrawn = withdraw(connection, audited, appends=False).rows
     severity = pl.col("severity")
     return Rehearsal(
         blocked=audited.blocked,
