@@ -15,6 +15,7 @@ from sqlalchemy import JSON, Connection, Engine, Text, cast, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from allpool.analysis.cohorts.cohort import Cohort, cohort_of
+from allpool.analysis.cohorts.duplicates import LINKS
 from allpool.analysis.cohorts.membership import DerivedTables
 from allpool.analysis.definitions.catalogue import Catalogue, load_catalogue
 from allpool.errors import AnalysisError, StoreError
@@ -28,6 +29,7 @@ from allpool.models import (
     Adtte,
     Base,
     EtlRun,
+    PatientLink,
     PublishedEstimate,
     Release,
     bulk,
@@ -146,12 +148,21 @@ def read_derived(connection: Connection) -> DerivedTables:
     adrs, adtte, adfact, adae, adex, admrd = (
         _frame(connection, table) for table in (Adrs, Adtte, Adfact, Adae, Adex, Admrd)
     )
-    return DerivedTables(adsl, adrs, adtte, adfact, adae, adex, admrd, read_printed(connection))
+    return DerivedTables(
+        adsl, adrs, adtte, adfact, adae, adex, admrd, read_printed(connection), read_links(connection)
+    )
 
 
 def read_printed(connection: Connection) -> pd.DataFrame:
     """Return what papers print, with what the last night recomputed of it."""
     return _frame(connection, PublishedEstimate)
+
+
+def read_links(connection: Connection) -> pd.DataFrame:
+    """Return the pairs of patients who may be, are or are not one person, in the order of their ids."""
+    own = PatientLink.__table__.c
+    query = select(*(own[name] for name in LINKS)).where(own.status != "gone").order_by(own.id)
+    return pd.DataFrame(connection.execute(query).all(), columns=list(LINKS), dtype=object)
 
 
 def last_run(connection: Connection) -> int | None:

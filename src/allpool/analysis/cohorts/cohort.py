@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from allpool.analysis.cohorts.duplicates import Treatment, duplicates
 from allpool.analysis.cohorts.membership import (
     DerivedTables,
     all_of,
@@ -48,6 +49,8 @@ class Cohort:
     catalogue: Catalogue
     conditions: tuple[Condition, ...] = ()
     """Further conditions that its subjects meet."""
+    duplicates: pd.DataFrame | None = None
+    """Who was left out as one person with somebody else (`duplicates.COLUMNS`); None: nobody was asked."""
 
     @property
     def n(self) -> int:
@@ -251,6 +254,17 @@ class Cohort:
         return replace(
             self, subjects=self.subjects[~self.subjects["studyid"].isin(studies)].reset_index(drop=True)
         )
+
+    def distinct(self, treatment: Treatment = "decided", *, excludes: Iterable[str] = ()) -> Cohort:
+        """Return the cohort with each person once, as people have decided who is one (`allpool overlap`).
+
+        With `candidates` all pairs that wait for a decision count as one person too, with `none` nobody. Of
+        one study alone everybody stays, and nobody goes for somebody in the studies `excludes`.
+        """
+        asked = self.subjects[~self.subjects["studyid"].isin(list(excludes))]
+        out = duplicates(asked, self.tables.links, treatment=treatment)
+        inside = ~self.subjects["usubjid"].isin(out["usubjid"])
+        return replace(self, subjects=self.subjects[inside].reset_index(drop=True), duplicates=out)
 
     def baseline_table(
         self, *, by: str | Grouping | None = None, variables: Sequence[str] | None = None

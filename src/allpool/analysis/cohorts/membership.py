@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from allpool.analysis.cohorts.duplicates import LINKS
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.definitions.conditions import Condition, Population
 from allpool.analysis.definitions.subject_facts import AnyFact
@@ -20,7 +21,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, eq=False)
 class DerivedTables:
-    """The derived tables as frames, `baseline` of adsl as a mapping per subject, and what papers print."""
+    """The derived tables as frames, `baseline` of adsl as a mapping per subject, and what papers print.
+
+    `links` are the pairs of patients who may be one person (columns `duplicates.LINKS`).
+    """
 
     adsl: pd.DataFrame
     adrs: pd.DataFrame
@@ -30,6 +34,7 @@ class DerivedTables:
     adex: pd.DataFrame
     admrd: pd.DataFrame
     published: pd.DataFrame
+    links: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LINKS), dtype=object))
 
     @cached_property
     def facts(self) -> dict[str, pd.Series]:

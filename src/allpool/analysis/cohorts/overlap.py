@@ -11,6 +11,9 @@ from allpool.errors import AnalysisError
 
 COLUMNS = ["usubjid", "studyid", "siteid", "other_usubjid", "other_studyid", "other_siteid", "alike_in"]
 TOKEN = "linkage_token"  # noqa: S105 - the name of a column
+PAIR = ["usubjid", "other_usubjid"]
+CANDIDATE = "candidate"
+DECIDED = ("same", "different")
 SAME_AGE = 1.0
 """Years: ages are in whole years, and a centre may round where another cuts off."""
 WINDOW = 45.0
@@ -19,13 +22,15 @@ UNLIKELY = 0.01
 """With more alike pairs than chance makes in one of a hundred consortia, somebody is counted twice."""
 
 
-def suspected(adsl: pd.DataFrame) -> pd.DataFrame:
+def suspected(adsl: pd.DataFrame, links: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the pairs of subjects of different studies or centres who may be one person.
 
     Two subjects are suspected where they bear the same pseudonymous token (column `linkage_token`, if the
     store has it), or where sex and the day of the first dose are equal, ages are within a year, and disease
     status at the first dose is equal or unknown of one. What is unknown is no match. Two people can be alike
-    in all of that; this is a reason to ask the centres, not a linkage.
+    in all of that; this is a reason to ask the centres, not a linkage. `links` are the pairs that the night
+    has found (`patient_link`): those of whom a person has decided are suspected no more, those that an equal
+    token makes candidates are.
 
     Returns
     -------
@@ -40,8 +45,25 @@ def suspected(adsl: pd.DataFrame) -> pd.DataFrame:
     if TOKEN in adsl.columns:
         tokens = _apart(adsl[adsl[TOKEN].notna()], [TOKEN])
         found.insert(0, tokens.assign(alike_in="pseudonymous token"))
+    if links is not None:
+        found.insert(0, linked(adsl, links[(links["method"] == "token") & (links["status"] == CANDIDATE)]))
     both = pd.concat(found).drop_duplicates(["usubjid", "other_usubjid"])
+    if links is not None:
+        decided = linked(adsl, links[links["status"].isin(DECIDED)])
+        known = both.set_index(PAIR).index.isin(decided.set_index(PAIR).index)
+        both = both[~known]
     return both.sort_values(["usubjid", "other_usubjid"]).reset_index(drop=True)[COLUMNS]
+
+
+def linked(adsl: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """Return those of `links` of which both patients are in `adsl`, with the columns of `suspected`."""
+    who = adsl.set_index("patient_id")[["usubjid", "studyid", "siteid"]] if len(links) else adsl.iloc[:0]
+    rows = []
+    for first, second in zip(links["first_patient"], links["second_patient"], strict=True):
+        if first in who.index and second in who.index:
+            one, other = sorted((tuple(who.loc[first]), tuple(who.loc[second])))
+            rows.append((*one, *other, "pseudonymous token"))
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
 def comparable(adsl: pd.DataFrame) -> pd.DataFrame:
@@ -82,13 +104,16 @@ def expected_by_chance(adsl: pd.DataFrame) -> float:
     )
 
 
-def distinct_patients(adsl: pd.DataFrame, *, override: str | None = None) -> tuple[str, ...]:
+def distinct_patients(
+    adsl: pd.DataFrame, *, override: str | None = None, links: pd.DataFrame | None = None
+) -> tuple[str, ...]:
     """Return what must be printed where these subjects stand in one estimate.
 
     Raises `AnalysisError` where a token says that two are one person, or where more pairs are alike than
-    chance explains (a Poisson P below 0.01), unless `override` gives the reason to go on.
+    chance explains (a Poisson P below 0.01), unless `override` gives the reason to go on. Pairs of which a
+    person has decided (`links`) are no reason to stop.
     """
-    found = suspected(adsl)
+    found = suspected(adsl, links)
     if found.empty:
         return ()
     told = found["alike_in"] == "pseudonymous token"
@@ -106,8 +131,9 @@ def distinct_patients(adsl: pd.DataFrame, *, override: str | None = None) -> tup
     if override:
         return (f"{note}; counted as different people against this advice. The reason given: {override}",)
     raise AnalysisError(
-        f"{note}. They may be counted twice: ask the centres, leave one of the studies out with the reason "
-        "(`excludes`), or give `override` with the reason to count them as different people"
+        f"{note}. They may be counted twice: ask the centres and decide (`allpool overlap list`), leave one "
+        "of the studies out with the reason (`excludes`), or give `override` with the reason to count them "
+        "as different people"
     )
 
 

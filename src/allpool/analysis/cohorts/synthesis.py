@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from allpool.analysis.cohorts.cohort import OWN
+from allpool.analysis.cohorts.duplicates import note as duplicates_note
 from allpool.analysis.cohorts.evidence import PATIENT_LEVEL, PUBLISHED, Evidence, PublishedEstimate, select
 from allpool.analysis.cohorts.membership import members
 from allpool.analysis.cohorts.mixtures import same_denominator
@@ -66,6 +69,8 @@ def synthesis(
         an outcome that the matrix does not have, or not for this endpoint.
     """
     reasons = dict(excludes or {})
+    if cohort.duplicates is None:
+        cohort = cohort.distinct(excludes=reasons)
     if outcome is not None:
         load_poolability().judging(outcome, endpoint)
     sample = cohort.sample(endpoint, by=by, definition=definition, override=override).without(reasons)
@@ -88,6 +93,7 @@ def synthesis(
     notes = [
         *_judged(outcome, with_patients, evidence, override),
         *_counted(cohort, endpoint, definition, sample, override),
+        *([said] if (said := duplicates_note(cohort.duplicates)) else []),
         *evidence.notes,
         *evidence.put_aside,
         *(
@@ -97,7 +103,7 @@ def synthesis(
         ),
     ]
     behind = cohort.subjects[cohort.subjects["usubjid"].isin(sample.frame["usubjid"])]
-    notes += distinct_patients(behind, override=override)
+    notes += distinct_patients(behind, override=override, links=cohort.tables.links)
     title = cohort.title(endpoint, definition)
     if when is None:
         pooled = pool_responses(
@@ -129,11 +135,12 @@ def synthesis(
 
 
 def _narrowed(cohort: Cohort) -> bool:
-    """Whether some study has fewer subjects in the cohort than in its population."""
+    """Whether some study has fewer subjects in the cohort than in its population, duplicates apart."""
     adsl = cohort.tables.adsl
     belongs = members(cohort.population, adsl, tables=cohort.tables, catalogue=cohort.catalogue)
     whole = adsl[belongs.fillna(False).astype(bool)].groupby("studyid").size()
-    here = cohort.subjects.groupby("studyid").size()
+    once = cohort.duplicates if cohort.duplicates is not None else cohort.subjects.iloc[:0]
+    here = pd.concat([cohort.subjects["studyid"], once["studyid"]]).value_counts()
     return bool((here < whole.reindex(here.index)).any())
 
 

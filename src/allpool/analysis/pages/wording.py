@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from allpool.analysis.plans.run import StepResult
+from allpool.analysis.plans.sensitivity import SUFFIXES
 from allpool.analysis.plans.steps.base import Statistic
 
 CURVES: Final = ("survival", "incidence")
@@ -18,7 +19,7 @@ SHARES: Final = (
 P_VALUES: Final = ("p", "q_p", "logrank_p", "gray_p", "wilcoxon_p", "mantel_byar_p")
 WHOLE: Final = (
     *("responders", "events", "competing_events", "at_risk", "observed", "exposed", "compared"),
-    *("suspected_pairs", "logrank_df", "gray_df"),
+    *("suspected_pairs", "candidate_pairs", "same_pairs", "different_pairs", "logrank_df", "gray_df"),
 )
 WORDS: Final = {
     "tau2": "τ²",
@@ -39,17 +40,23 @@ WORDS: Final = {
     "pooled_without": "pooled without this study",
     "spread": "standard deviation (log10)",
 }
+SENSITIVITY: Final = {
+    SUFFIXES["candidates"]: ", candidates counted once too",
+    SUFFIXES["none"]: ", duplicates kept",
+}
+"""End of a statistic's name -> what is said of it behind its word."""
 
 
 def shown(item: Statistic) -> str:
     """Return a value as a reader wants it: shares in percent, P to three digits, counts whole."""
     if item.value is None:
         return "–"
-    if item.statistic in SHARES:
+    statistic, _ = _parted(item.statistic)
+    if statistic in SHARES:
         return f"{100 * item.value:.1f} %"
-    if item.statistic in P_VALUES:
+    if statistic in P_VALUES:
         return "< 0.001" if item.value < 0.001 else f"{item.value:.3f}"
-    if item.statistic in WHOLE:
+    if statistic in WHOLE:
         return f"{item.value:g}"
     return f"{item.value:.2f}" if abs(item.value) >= 0.01 or item.value == 0 else f"{item.value:.2g}"
 
@@ -65,7 +72,7 @@ def interval(item: Statistic) -> str:
 def _limit(value: float | None, item: Statistic) -> str:
     if value is None:
         return "not reached"
-    if item.statistic in SHARES:
+    if _parted(item.statistic)[0] in SHARES:
         return f"{100 * value:.1f} %"
     return f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 
@@ -103,7 +110,14 @@ def beside(result: StepResult) -> list[str]:
 
 def word(statistic: str) -> str:
     """Return what a statistic is called."""
-    return WORDS.get(statistic, statistic.replace("_", " "))
+    plain, suffix = _parted(statistic)
+    return f"{WORDS.get(plain, plain.replace('_', ' '))}{SENSITIVITY.get(suffix, '')}"
+
+
+def _parted(statistic: str) -> tuple[str, str]:
+    """Return a statistic's plain name, and the end that says who else was taken for one person."""
+    suffix = next((end for end in SENSITIVITY if statistic.endswith(end)), "")
+    return statistic.removesuffix(suffix), suffix
 
 
 def notes_of(result: StepResult) -> list[str]:

@@ -18,6 +18,7 @@ from allpool.analysis.plans.plan import Plan, load_plan
 from allpool.analysis.plans.released import released
 from allpool.analysis.plans.result_files import write_results
 from allpool.analysis.plans.run import StepResult, run_step
+from allpool.analysis.plans.sensitivity import REPEATED
 from allpool.analysis.published.forms import PublishedFile
 from allpool.analysis.published.load import load_published
 from allpool.analysis.published.recompute import recompute
@@ -27,21 +28,7 @@ from allpool.config import DisclosureSection
 from allpool.errors import DefinitionError
 
 MINIMUM = DisclosureSection().minimum
-MAIN = (
-    "proportion",
-    "survival",
-    "incidence",
-    "logrank_p",
-    "gray_p",
-    "hazard_ratio",
-    "odds_ratio",
-    "restricted_mean_difference",
-    "mean_ratio",
-    "wilcoxon_p",
-    "pooled",
-    "suspected_pairs",
-    "refused",
-)
+MAIN = (*REPEATED, "suspected_pairs", "refused")
 """Statistics that stand for their step in a short table."""
 
 

@@ -45,6 +45,9 @@ class Plan(Frozen):
     """Study -> at which level it may enter, or why it may not."""
     model: str | None = None
     traps: tuple[Trap, ...] = ()
+    duplicates: Literal["exclude", "keep"] = "exclude"
+    """Whether a person who stands in several studies is counted once where studies share an estimate (who is
+    one person is decided by `allpool overlap`), with a sensitivity analysis beside it; or twice."""
     steps: tuple[Step, ...]
 
 

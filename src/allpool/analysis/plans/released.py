@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from allpool.analysis.disclosure import disclosed, disclosed_statistics
+from allpool.analysis.disclosure import (
+    POOLED_DIGITS,
+    REASON,
+    disclosed,
+    disclosed_statistics,
+    quiet,
+)
 from allpool.analysis.plans.run import StepResult
-from allpool.analysis.plans.steps.base import Answer, Drawing
+from allpool.analysis.plans.sensitivity import base_of
+from allpool.analysis.plans.steps.base import Answer, Drawing, Statistic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,14 +34,40 @@ def released(result: StepResult, *, minimum: int) -> StepResult:
     answer = result.answer
     if answer.table is not None:
         return replace(result, answer=_table(answer, answer.table, minimum))
-    statistics = disclosed_statistics(answer.statistics, minimum=minimum)
+    own = [item for item in answer.statistics if base_of(item.statistic) is None]
+    again = [item for item in answer.statistics if base_of(item.statistic) is not None]
+    statistics = disclosed_statistics(own, minimum=minimum)
+    statistics += tuple(_sensitivity(item, own, statistics, minimum) for item in again)
     whole = all(
         (old.value, old.n) == (new.value, new.n)
-        for old, new in zip(answer.statistics, statistics, strict=True)
+        for old, new in zip(own, statistics[: len(own)], strict=True)
         if old.statistic != "at_risk"
     )
     drawing = None if answer.drawing is None or not whole else _guarded(answer.drawing, minimum)
     return replace(result, answer=replace(answer, statistics=statistics, drawing=drawing))
+
+
+def _sensitivity(
+    item: Statistic, own: Sequence[Statistic], left: Sequence[Statistic], minimum: int
+) -> Statistic:
+    """Return a statistic over other persons, and let its difference from the first tell of no few."""
+    told = {
+        (new.group, new.at): (old, new)
+        for old, new in zip(own, left, strict=True)
+        if old.statistic == base_of(item.statistic)
+    }
+    item = replace(item, note=quiet(item.note, minimum=minimum))
+    first, shown = told.get((item.group, item.at), (None, None))
+    if first is None or shown is None or (first.value is not None and shown.value is None):
+        return replace(item, value=None, lower=None, upper=None, n=None, note=REASON)
+    if first.n is None or item.n is None or 0 < abs(first.n - item.n) < minimum:
+        value, lower, upper = (_rounded(end) for end in (item.value, item.lower, item.upper))
+        return replace(item, value=value, lower=lower, upper=upper, n=None)
+    return item if shown.n is not None else replace(item, n=None)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, POOLED_DIGITS)
 
 
 def _table(answer: Answer, table: SummaryTable, minimum: int) -> Answer:

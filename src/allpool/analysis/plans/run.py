@@ -10,6 +10,7 @@ from allpool.analysis.cohorts.cohort import cohort_of
 from allpool.analysis.cohorts.membership import DerivedTables
 from allpool.analysis.definitions.catalogue import Catalogue
 from allpool.analysis.plans.plan import Plan
+from allpool.analysis.plans.sensitivity import answer_once
 from allpool.analysis.plans.steps import Step
 from allpool.analysis.plans.steps.base import Answer, Statistic
 from allpool.errors import AnalysisError
@@ -43,7 +44,7 @@ def run_step(plan: Plan, step: Step, tables: DerivedTables, catalogue: Catalogue
         cohort = cohort_of(tables, catalogue, step.population, studies=step.studies or None)
         if step.where:
             cohort = cohort.where(*step.where)
-        answer = step.answer(cohort, plan.unit)
+        answer = answer_once(plan, step, cohort)
     except AnalysisError as error:
         refused = Statistic("refused", None, note=error.message)
         return StepResult(plan, step, Answer((refused,), NOBODY, NOBODY))

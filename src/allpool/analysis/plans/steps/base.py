@@ -104,6 +104,13 @@ class StepBase(Frozen, ABC):
     headline: bool = False
     """Whether the night's closing table shows it."""
 
+    counts_once: ClassVar[bool] = True
+    """Whether a person who stands in several studies is counted once; not where studies are told apart."""
+
+    def shares_estimates(self) -> bool:
+        """Return whether several studies may stand in one number of the step."""
+        return self.counts_once
+
     @property
     @abstractmethod
     def matter(self) -> tuple[str, str]:
@@ -137,6 +144,12 @@ class EndpointStep(StepBase):
 
     competing: ClassVar[bool] = False
     """Whether the step asks of an event among others that compete with it."""
+    each_alone: ClassVar[bool] = False
+    """Whether each group's numbers rest on that group alone, and nothing compares or pools them."""
+
+    def shares_estimates(self) -> bool:
+        """Return whether several studies may stand in one number: not in those of each study or centre."""
+        return not (self.each_alone and of_one_study(self.by))
 
     @property
     def wanted(self) -> str:
@@ -176,6 +189,12 @@ class EndpointStep(StepBase):
                 f"{sample.group_by} is a number of {found} values; say where to `cut` it, as in "
                 "{column: age, cut: [18, 60]}"
             )
+
+
+def of_one_study(by: str | Grouping | None) -> bool:
+    """Return whether groups are the studies, or their centres."""
+    name = by.name if isinstance(by, Grouping) else by
+    return name in ("study", "studyid", "centre", "siteid")
 
 
 def column_of(

@@ -28,6 +28,7 @@ class CumulativeIncidenceStep(TimeStep):
     """Aalen-Johansen cumulative incidence per group, of the event and of what competes with it."""
 
     estimator: Literal["cumulative-incidence"]
+    each_alone: ClassVar[bool] = True
     competing: ClassVar[bool] = True
     times: Times
     at_risk_minimum: int = Field(default=AT_RISK_MINIMUM, ge=1)

@@ -11,7 +11,15 @@ from allpool.analysis.cohorts.membership import UNKNOWN
 from allpool.analysis.cohorts.samples import Grouping, Groups, grouped
 from allpool.analysis.definitions.forms import Name
 from allpool.analysis.definitions.subject_facts import RowsFact
-from allpool.analysis.plans.steps.base import Answer, Statistic, StepBase, joined, number, unknown_membership
+from allpool.analysis.plans.steps.base import (
+    Answer,
+    Statistic,
+    StepBase,
+    joined,
+    number,
+    of_one_study,
+    unknown_membership,
+)
 from allpool.errors import AnalysisError
 
 
@@ -26,6 +34,10 @@ class PairedStep(StepBase):
     by: str | Grouping | None = None
     model: Literal["none", "mixed"] = "none"
     """`mixed`: log values in time with a random intercept for each subject."""
+
+    def shares_estimates(self) -> bool:
+        """Return whether several studies stand in one number: the model's, or a group's of another kind."""
+        return self.model == "mixed" or not of_one_study(self.by)
 
     @property
     def matter(self) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pandas as pd
 
@@ -27,6 +27,7 @@ class ProportionStep(EndpointStep):
     """Share of responders per group."""
 
     estimator: Literal["proportion"]
+    each_alone: ClassVar[bool] = True
     method: Literal["clopper-pearson", "wilson", "wilson-cc"] = "clopper-pearson"
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:

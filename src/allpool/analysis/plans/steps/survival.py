@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -52,6 +52,7 @@ class SurvivalStep(TimeStep):
     """Kaplan-Meier per group: survival at times, median, numbers at risk."""
 
     estimator: Literal["kaplan-meier"]
+    each_alone: ClassVar[bool] = True
     times: Times
     ci: Literal["log-log", "log", "plain"] = "log-log"
     at_risk_minimum: int = Field(default=AT_RISK_MINIMUM, ge=1)
@@ -200,6 +201,7 @@ class FollowUpStep(TimeStep):
     """How long subjects were followed: the median of the reverse Kaplan-Meier curve, per group."""
 
     estimator: Literal["follow-up"]
+    each_alone: ClassVar[bool] = True
 
     def answer(self, cohort: Cohort, unit: str) -> Answer:
         """Return the median follow-up of each group; nan where it is not reached."""

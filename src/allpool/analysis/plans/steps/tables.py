@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from allpool.analysis.cohorts.cohort import Cohort
 from allpool.analysis.cohorts.samples import Grouping
 from allpool.analysis.cohorts.summary import SummaryTable
 from allpool.analysis.definitions.forms import Name
-from allpool.analysis.plans.steps.base import Answer, Drawing, Statistic, StepBase, number
+from allpool.analysis.plans.steps.base import Answer, Drawing, Statistic, StepBase, number, of_one_study
 from allpool.mappings.dictionary import Many
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ class TableStep(StepBase):
     def groupings_named(self) -> list[tuple[str, str | Grouping]]:
         """What the groups are by."""
         return [] if self.by is None else [("by", self.by)]
+
+    def shares_estimates(self) -> bool:
+        """Return whether a column of the table is of several studies: not where columns are studies."""
+        return self.counts_once and not of_one_study(self.by)
 
     def chosen(self, cohort: Cohort) -> Cohort:
         """Return the cohort without the studies left out."""
@@ -112,6 +116,7 @@ class FlowStep(TableStep):
     """From the store to those evaluable, and why not all."""
 
     estimator: Literal["flow"]
+    counts_once: ClassVar[bool] = False
     endpoint: Name | None = None
     definition: Name = "common"
 
