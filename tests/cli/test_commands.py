@@ -46,6 +46,7 @@ WITHOUT_STORE = (
     ("profile",),
     ("terminology", "export"),
     ("terminology", "import"),
+    ("published", "check"),
 )
 TABLES = (
     ["status"],
@@ -88,6 +89,7 @@ def test_commands_are_those_promised_so_far():
         "overlap decide",
         "analyse",
         "published",
+        "published check",
         "trace",
         "export",
         "report",

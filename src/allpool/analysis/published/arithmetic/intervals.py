@@ -57,8 +57,9 @@ def _agresti_coull(count: int, of: int, level: float) -> Limits:
 
 
 def _jeffreys(count: int, of: int, level: float) -> Limits:
-    low, high = beta.ppf([(1 - level) / 2, (1 + level) / 2], count + 0.5, of - count + 0.5)
-    return (0.0 if count == 0 else float(low)), (1.0 if count == of else float(high))
+    a, b = count + 0.5, of - count + 0.5
+    low, high = float(beta.ppf((1 - level) / 2, a, b)), float(beta.ppf((1 + level) / 2, a, b))
+    return (0.0 if count == 0 else low), (1.0 if count == of else high)
 
 
 METHODS: dict[str, Callable[[int, int, float], Limits]] = {
