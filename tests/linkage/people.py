@@ -49,7 +49,9 @@ def person(random: Random) -> Person:
     )
 
 
-def row(of: Person, random: Random, *, id_: str, study: str, centre: str, birth: str = "month") -> dict[str, object]:
+def row(
+    of: Person, random: Random, *, id_: str, study: str, centre: str, birth: str = "month"
+) -> dict[str, object]:
     """Return what one centre writes of a person: with slips, gaps, and birth as far as it may tell."""
 
     def day(value: int | None, *, slip: float = 0.08) -> int | None:
