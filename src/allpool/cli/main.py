@@ -19,6 +19,7 @@ from allpool.cli.overlap import overlap
 from allpool.cli.profile import profile
 from allpool.cli.published import published
 from allpool.cli.quarantine import quarantine
+from allpool.cli.queries import queries
 from allpool.cli.status import status
 from allpool.cli.terminology import terminology
 from allpool.cli.trace import trace
@@ -50,6 +51,7 @@ for command in (
     check,
     db,
     quarantine,
+    queries,
     overlap,
     analyse,
     published,

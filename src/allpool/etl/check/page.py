@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from typing import Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from allpool.etl.check.lines import Line, key_lines, lines
 from allpool.etl.check.precheck import Precheck
 from allpool.etl.messages import MessageLanguage, load_messages
+from allpool.etl.pages import page_style, page_template
 from allpool.etl.transform.ledger import Account
 from allpool.version import __version__
 
@@ -25,8 +21,8 @@ def check_page(found: Precheck, *, language: MessageLanguage, checked_on: dateti
     messages = load_messages()
     groups = found.groups
     accounts = found.accounts
-    return _template(language).render(
-        style=Markup(files("allpool").joinpath("page.css").read_text(encoding="utf-8")),  # noqa: S704  # our own
+    return page_template("allpool.etl.check", "check.html", language).render(
+        style=page_style(),
         waits=_places(lines(groups, messages, language)),
         warnings=_places(
             [*key_lines(found.keys, messages, language), *lines(found.warnings, messages, language)]
@@ -52,22 +48,6 @@ def check_page(found: Precheck, *, language: MessageLanguage, checked_on: dateti
         checked_on=messages.moment(checked_on, language),
         code_version=__version__,
     )
-
-
-@cache
-def _template(language: MessageLanguage) -> Template:
-    """Return the page's template, which says its words and numbers in a language."""
-    messages = load_messages()
-    environment = Environment(
-        loader=PackageLoader("allpool.etl.check"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = lambda value: messages.number(value, language)
-    environment.filters["words"] = lambda name: messages.label(name, language)
-    return environment.get_template("check.html")
 
 
 def _places(found: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
