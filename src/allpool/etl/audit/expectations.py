@@ -30,7 +30,7 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from great_expectations.expectations.registry import get_metric_kwargs
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import ValidationDependencies
-from sqlalchemy import case, column, func, literal_column, select, text
+from sqlalchemy import case, column, func, literal_column, select, table, text
 
 FAILED = "unexpected_count"
 
@@ -105,10 +105,14 @@ class AllpoolFailingRows(TableMetricProvider):
 
 
 class AllpoolFailingKeys(TableMetricProvider):
-    """Rows whose key a query finds; a statement of its own, which databases turn into joins."""
+    """Rows whose key a query finds; a statement of its own, which databases turn into joins.
+
+    Asked as our own selection asks, whether a row's key is among those found: databases plan the query alone
+    in another way, at a million rows once in fifty seconds instead of half of one.
+    """
 
     metric_name = "allpool.failing_keys"
-    value_keys = ("keys",)
+    value_keys = ("keys", "staged")
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _sqlalchemy(
@@ -119,8 +123,11 @@ class AllpoolFailingKeys(TableMetricProvider):
         metrics: Any,
         runtime_configuration: Any,
     ) -> Any:
-        keys = text(metric_value_kwargs["keys"].replace(":", r"\:")).columns(column("id")).subquery("failing")
-        counted = execution_engine.execute_query(select(func.count(keys.c.id.distinct())))
+        keys = text(metric_value_kwargs["keys"].replace(":", r"\:"))
+        rows = table(metric_value_kwargs["staged"], column("id"))
+        counted = execution_engine.execute_query(
+            select(func.count()).select_from(rows).where(rows.c.id.in_(keys))
+        )
         return int(counted.scalar_one())
 
 
@@ -146,5 +153,7 @@ class ExpectAllpoolNoFailingKey(Counting):
     """No row of the table has a key that the query `keys` finds, which looks into other tables."""
 
     keys: str
+    staged: str
+    """Name of the staging table."""
     metric_dependencies = ("allpool.failing_keys",)
-    success_keys = ("keys",)
+    success_keys = ("keys", "staged")

@@ -115,7 +115,13 @@ def _table_counts(
 def _expectation(engine: Engine, library: Any, rule: Rule) -> Any:
     from great_expectations.expectations.row_conditions import Column
 
-    meta = {"rule": rule.id}
+    meta = {
+        "rule": rule.id,
+        "category": rule.category,
+        "context": rule.context,
+        "severity": rule.severity,
+        "source": rule.source,
+    }
     where = {"row_condition": Column("data_element") == rule.rows[0]} if rule.rows else {}
     match rule.native:
         case NotNull(name):
@@ -128,7 +134,9 @@ def _expectation(engine: Engine, library: Any, rule: Rule) -> Any:
             )
         case None:
             if rule.keys is not None:
-                return library.ExpectAllpoolNoFailingKey(keys=_sql(engine, rule.keys), meta=meta)
+                return library.ExpectAllpoolNoFailingKey(
+                    keys=_sql(engine, rule.keys), staged=STAGING[rule.table].name, meta=meta
+                )
             return library.ExpectAllpoolNoFailingRow(predicate=_sql(engine, _bare(rule)), meta=meta)
 
 

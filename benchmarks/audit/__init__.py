@@ -1,0 +1,1 @@
+"""What the audit costs beside the same rules as bare SQL."""
