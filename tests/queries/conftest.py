@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +62,7 @@ class Centre:
 
     folder: Path
     url: str
+    engine: Engine
 
     def deliver(self, *rows: str, file: str = "patients.csv") -> None:
         """Put rows into the centre's file, in place of those that it has."""
@@ -71,15 +71,16 @@ class Centre:
         text = "\r\n".join([HEADER, *rows, ""])
         (self.folder / "data" / file).write_text(text, encoding="utf-8", newline="")
 
-    def night(self) -> tuple[Engine, Any]:
-        """Run a night; return the store and what the night did with the centre's feed."""
+    def night(self) -> Any:
+        """Run a night; return what it did with the centre's feed."""
         engine, report = run(self.folder / "allpool.toml", self.url)
+        engine.dispose()
         (feed,) = [feed for feed in report.feeds if feed.feed == "one"]
-        return engine, feed
+        return feed
 
 
 @pytest.fixture
-def centre(tmp_path: Path, store_url: str) -> Centre:
+def centre(tmp_path: Path, store_url: str, store: Engine) -> Centre:
     """The centre with two sound rows delivered, on each store."""
     folder = tmp_path / "consortium"
     for name, text in (("allpool.toml", CONFIG), ("mappings/one.yaml", MAPPING), ("studies/s1.yaml", STUDY)):
@@ -87,7 +88,7 @@ def centre(tmp_path: Path, store_url: str) -> Centre:
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(text, encoding="utf-8")
     (folder / "data").mkdir()
-    found = Centre(folder, store_url)
+    found = Centre(folder, store_url, store)
     found.deliver(*GOOD)
     return found
 
@@ -110,6 +111,3 @@ def one(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the only query."""
     (query,) = found
     return query
-
-
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -10,7 +10,6 @@ from sqlalchemy import select, update
 
 from allpool.cli.main import run as allpool
 from allpool.models import Observation, Patient, Query, ResearchSubject
-from allpool.models.engine import connect
 from tests.queries.conftest import GOOD, Centre, events, one, queries
 
 BAD = "0003;m;01.02.1980;;5.1;31.02.2024"
@@ -38,8 +37,8 @@ def test_the_life_of_a_query(
     centre: Centre, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     centre.deliver(*GOOD, BAD, ODD)
-    engine, _ = centre.night()
-    found = {query["column"]: query for query in queries(engine)}
+    centre.night()
+    found = {query["column"]: query for query in queries(centre.engine)}
     assert set(found) == {"seen", "born"}
 
     # the centre's file, in the language of its mapping
@@ -55,14 +54,14 @@ def test_the_life_of_a_query(
     answered(file, seen="opravíme někdy", born="hodnota je správná")
     assert allpool(["queries", "answer", str(file), "--centre", "c1", *options]) == 2
     assert "row 2: the answer is none of the list" in capsys.readouterr().err
-    assert {query["status"] for query in queries(engine)} == {"open"}
+    assert {query["status"] for query in queries(centre.engine)} == {"open"}
 
     answered(file, seen="bude opraveno", born="hodnota je správná|ověřeno v matrice")
     assert allpool(["queries", "answer", str(file), "--centre", "c1", *options]) == 0
     assert "2 answers taken, 0 taken before" in capsys.readouterr().out
     assert allpool(["queries", "answer", str(file), "--centre", "c1", *options]) == 0
     assert "0 answers taken, 2 taken before" in capsys.readouterr().out
-    found = {query["column"]: query for query in queries(engine)}
+    found = {query["column"]: query for query in queries(centre.engine)}
     assert {query["status"] for query in found.values()} == {"answered"}
     assert found["born"]["answer"] == "is_correct: ověřeno v matrice"
 
@@ -73,33 +72,33 @@ def test_the_life_of_a_query(
     assert allpool([*waive, found["born"]["id"], *options]) == 0
 
     # the files are the same, and yet the feed is looked at: the patient passes with all that refers to them
-    _, feed = centre.night()
+    feed = centre.night()
     assert feed.status == "published"
-    with engine.connect() as connection:
+    with centre.engine.connect() as connection:
         assert len(connection.execute(select(Patient.id)).all()) == 4
         assert len(connection.execute(select(ResearchSubject.id)).all()) == 4
         waived = found["born"]["patient_id"]
         assert connection.execute(select(Observation.id).where(Observation.subject_id == waived)).all()
-    states = {query["column"]: query["status"] for query in queries(engine)}
+    states = {query["column"]: query["status"] for query in queries(centre.engine)}
     assert states == {"seen": "answered", "born": "waived"}
-    _, feed = centre.night()
+    feed = centre.night()
     assert feed.status == "unchanged"
 
     # the centre corrects its cell, and the query closes
     centre.deliver(*GOOD, BAD.replace("31.02", "28.02"), ODD)
-    _, feed = centre.night()
+    feed = centre.night()
     assert feed.waiting == 0
-    states = {query["column"]: query["status"] for query in queries(engine)}
+    states = {query["column"]: query["status"] for query in queries(centre.engine)}
     assert states == {"seen": "mended", "born": "waived"}
-    assert events(engine, found["seen"]["id"]) == ["open", "answered", "mended"]
+    assert events(centre.engine, found["seen"]["id"]) == ["open", "answered", "mended"]
 
     # the waiver is for what the record said: other content is asked anew, under the same id
     centre.deliver(*GOOD, ODD.replace("1870", "1871"))
     centre.night()
-    again = {query["column"]: query for query in queries(engine)}["born"]
+    again = {query["column"]: query for query in queries(centre.engine)}["born"]
     assert (again["id"], again["status"], again["answer"]) == (found["born"]["id"], "open", None)
-    assert events(engine, again["id"]) == ["open", "answered", "waived", "open"]
-    with engine.connect() as connection:
+    assert events(centre.engine, again["id"]) == ["open", "answered", "waived", "open"]
+    with centre.engine.connect() as connection:
         assert len(connection.execute(select(Patient.id)).all()) == 2
 
     # an accepted answer closes the question and not the rule
@@ -107,40 +106,38 @@ def test_the_life_of_a_query(
     assert allpool([*accept, *options]) == 0
     assert allpool(["queries", "list", *options]) == 0
     centre.deliver(ODD.replace("1870", "1871"), *GOOD)
-    _, feed = centre.night()
+    feed = centre.night()
     assert feed.waiting > 0
-    assert {query["column"]: query["status"] for query in queries(engine)}["born"] == "accepted"
-    engine.dispose()
+    assert {query["column"]: query["status"] for query in queries(centre.engine)}["born"] == "accepted"
 
 
 def test_a_waiver_ends_with_its_record(centre: Centre, options: list[str]) -> None:
     centre.deliver(*GOOD, ODD)
-    engine, _ = centre.night()
-    query = one(queries(engine))
+    centre.night()
+    query = one(queries(centre.engine))
     waive = ["queries", "waive", query["id"], "--by", "medical monitor", "--comment", "seen in the registry"]
     assert allpool([*waive, *options]) == 0
     centre.night()
-    assert one(queries(engine))["status"] == "waived"
+    assert one(queries(centre.engine))["status"] == "waived"
     centre.deliver(*GOOD)
     centre.night()
-    assert one(queries(engine))["status"] == "mended"
-    engine.dispose()
+    assert one(queries(centre.engine))["status"] == "mended"
 
 
 def test_what_blocks_or_does_not_conform_cannot_be_waived(
     centre: Centre, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     centre.deliver(*GOOD, *(f"{number:04};m;01.02.1880;;5.1;03.04.2024" for number in range(100, 125)))
-    engine, _ = centre.night()
-    blocking = one(queries(engine))
+    centre.night()
+    blocking = one(queries(centre.engine))
     waive = ["queries", "waive", "--by", "medical monitor", "--comment", "fine", *options]
     assert allpool([*waive, blocking["id"]]) == 2
     assert "it blocks the delivery" in capsys.readouterr().err
     centre.deliver(*GOOD, ODD)
     centre.night()
-    query = one([query for query in queries(engine) if query["status"] == "open"])
+    query = one([query for query in queries(centre.engine) if query["status"] == "open"])
     # as if the same record broke a rule of conformance
-    with engine.begin() as connection:
+    with centre.engine.begin() as connection:
         rule = "patient.birth_precision.pair"
         connection.execute(update(Query).where(Query.id == query["id"]).values(rule=rule))
     assert allpool([*waive, query["id"]]) == 2
@@ -149,5 +146,3 @@ def test_what_blocks_or_does_not_conform_cannot_be_waived(
     assert "was mended" in capsys.readouterr().err
     assert allpool([*waive, "0123456789abcdef"]) == 2
     assert "no query 0123456789abcdef" in capsys.readouterr().err
-    assert connect(centre.url) is not None
-    engine.dispose()

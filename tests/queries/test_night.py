@@ -13,10 +13,8 @@ BAD_BIRTH = "0005;m;01.02.1880;;5.1;03.04.2024"  # ancient: holds the patient, a
 
 def asked(centre: Centre, *rows: str, file: str = "patients.csv") -> list[dict[str, Any]]:
     centre.deliver(*rows, file=file)
-    engine, _ = centre.night()
-    found = queries(engine)
-    engine.dispose()
-    return found
+    centre.night()
+    return queries(centre.engine)
 
 
 def test_sound_files_are_asked_nothing(centre: Centre) -> None:
@@ -96,12 +94,11 @@ def test_a_mended_cell_closes_its_query_and_a_wrong_one_opens_it_again(centre: C
     assert (mended["id"], mended["status"], mended["last_run"]) == (first["id"], "mended", 1)
     assert mended["closed_at"] is not None
     centre.deliver(*GOOD, BAD_DATE)
-    engine, _ = centre.night()
-    again = one(queries(engine))
+    centre.night()
+    again = one(queries(centre.engine))
     assert (again["id"], again["status"], again["opened_run"]) == (first["id"], "open", 3)
     assert again["closed_at"] is None
-    assert events(engine, first["id"]) == ["open", "mended", "open"]
-    engine.dispose()
+    assert events(centre.engine, first["id"]) == ["open", "mended", "open"]
 
 
 def test_two_cells_of_one_patient_stay_apart(centre: Centre) -> None:
@@ -121,29 +118,26 @@ def test_two_cells_of_one_patient_stay_apart(centre: Centre) -> None:
 def test_queries_of_a_file_that_cannot_be_read_stay(centre: Centre) -> None:
     first = one(asked(centre, *GOOD, BAD_DATE))
     (centre.folder / "data" / "patients.csv").write_bytes(b"\xff\xfe\x00")
-    engine, _ = centre.night()
-    found = {query["rule"]: query for query in queries(engine)}
-    engine.dispose()
+    centre.night()
+    found = {query["rule"]: query for query in queries(centre.engine)}
     assert found["impossible_date"]["status"] == "open"
     assert found["impossible_date"]["id"] == first["id"]
     assert len(found) == 2
     (centre.folder / "data" / "patients.csv").unlink()
-    engine, _ = centre.night()
-    assert {query["rule"]: query["status"] for query in queries(engine)}["impossible_date"] == "open"
-    engine.dispose()
+    centre.night()
+    assert {query["rule"]: query["status"] for query in queries(centre.engine)}["impossible_date"] == "open"
 
 
 def test_a_blocked_feed_is_asked_about_the_rule_and_mends_nothing(centre: Centre) -> None:
     first = one(asked(centre, *GOOD, BAD_DATE))
     wrong = [f"{number:04};m;01.02.1880;;5.1;03.04.2024" for number in range(100, 125)]
     centre.deliver(*GOOD, *wrong)
-    engine, feed = centre.night()
+    feed = centre.night()
     assert feed.status == "blocked"
-    found = {query["rule"]: query for query in queries(engine)}
+    found = {query["rule"]: query for query in queries(centre.engine)}
     assert found["impossible_date"]["status"] == "open"
     blocking = found["patient.birth_date.ancient"]
     assert (blocking["severity"], blocking["scope"], blocking["column"]) == ("block", "column", "born")
     assert (blocking["held_with"], blocking["value"], blocking["row"]) == (25, None, None)
-    engine.dispose()
     after = {query["id"]: query["status"] for query in asked(centre, *GOOD)}
     assert after == {first["id"]: "mended", blocking["id"]: "mended"}

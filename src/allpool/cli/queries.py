@@ -92,7 +92,7 @@ def show_(query: str, config_file: Path | None, store_url: str | None, as_json: 
     """
     from allpool.etl.queries.listing import history, query_of
 
-    with open_store(config_file, store_url).connect() as connection:
+    with _reading(config_file, store_url) as connection:
         found = query_of(connection, query, now=datetime.now(UTC))
         steps = history(connection, query)
     if as_json:
@@ -150,7 +150,7 @@ def export_(
         raise click.UsageError(f"--out ends in {' or '.join(FORMS)}")
     rows = _found(config_file, store_url, centre, statuses, values=True)
     chosen = language or _language(config_file, store_url, centre)
-    with open_store(config_file, store_url).connect() as connection:
+    with _reading(config_file, store_url) as connection:
         synthetic = is_synthetic(connection, sorted({row["feed"] for row in rows}))
     content = centre_file(
         rows,
@@ -254,10 +254,21 @@ def _found(
     from allpool.etl.queries.listing import queries as listed
 
     chosen = () if "all" in statuses else statuses or UNSETTLED
-    with open_store(config_file, store_url).connect() as connection:
+    with _reading(config_file, store_url) as connection:
         if centre is not None and centre not in (known := centres(connection)):
             raise ConfigError(f"the store has no centre or feed '{centre}'; it has {', '.join(known)}")
         return listed(connection, now=datetime.now(UTC), centre=centre, statuses=chosen, values=values)
+
+
+@contextmanager
+def _reading(config_file: Path | None, store_url: str | None) -> Iterator[Connection]:
+    """Lend a connection to the store, and let go of it."""
+    engine = open_store(config_file, store_url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 @contextmanager
@@ -266,8 +277,11 @@ def _writing(config_file: Path | None, store_url: str | None) -> Iterator[Connec
     from allpool.etl.lock import locked
 
     engine = open_store(config_file, store_url, read_only=False)
-    with locked(engine, since=datetime.now(UTC)), engine.begin() as connection:
-        yield connection
+    try:
+        with locked(engine, since=datetime.now(UTC)), engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _language(config_file: Path | None, store_url: str | None, centre: str) -> MessageLanguage:
