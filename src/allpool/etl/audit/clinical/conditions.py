@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from allpool.mappings.dictionary import Frozen, Many
 
-OTHER: Final = "other."
-"""Before a name: the column is that of the other row."""
+OTHER: Final = "other"
+"""What the companion itself is called in its `compare`: `other.value_quantity`."""
 TESTS: Final = (
     "equals", "differs_from", "in_", "not_in", "given", "above", "at_least", "below", "at_most",
 )  # fmt: skip
@@ -23,7 +23,7 @@ def _as_operand(value: object) -> object:
 
 
 class Operand(Frozen):
-    """What a column is compared with: a number, or a column (`other.` before that of the other row)."""
+    """What a column is compared with: a number, or a column (`other.` before that of the companion)."""
 
     of: str
     by: str | None = None
@@ -45,6 +45,11 @@ class Operand(Frozen):
         return tuple(name for name in (None if self.number is not None else self.of, self.by) if name)
 
 
+def owner(name: str) -> str | None:
+    """Return whose column a name is: that of a companion, or None for the row's own."""
+    return name.rpartition(".")[0] or None
+
+
 Compared = Annotated[Operand, BeforeValidator(_as_operand)]
 
 
@@ -63,6 +68,8 @@ class Condition(Frozen):
     """
 
     column: str | None = None
+    by: str | None = None
+    """A column that `column` is multiplied with before it is compared."""
     days: Days | None = None
     equals: str | None = None
     differs_from: str | None = None
@@ -105,7 +112,7 @@ class Condition(Frozen):
         """Yield every column and date that is read."""
         for condition in self.any_of:
             yield from condition.names()
-        yield from (name for name in (self.column, self.differs_from) if name)
+        yield from (name for name in (self.column, self.by, self.differs_from) if name)
         if self.days:
             yield from (self.days.start, self.days.to)
         for operand in self.operands.values():

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from allpool.etl.audit.clinical.conditions import OTHER, owner
 from allpool.etl.audit.clinical.forms import Companion, Form, Side, read_by, read_of
 from allpool.etl.audit.clinical.selects import columns_of
 from allpool.etl.audit.rules import Category, Context, Severity
@@ -129,6 +130,11 @@ def _check(rule: ClinicalRule, document: Document, at: Location, dictionary: Dic
             _check_name(name, side, document, at)
         if isinstance(side, Companion) and side.column not in STAGING[side.table].c:
             document.fail(f"{side.table} has no column {side.column}", (*at, "check"))
+    called = {OTHER, *(other.name for other in rule.check.companions())}
+    for other in rule.check.companions():
+        for name in (name for condition in other.compare for name in condition.names()):
+            if owner(name) not in (None, *called):
+                document.fail(f"no companion is called {owner(name)}", (*at, "check"))
     for kind in ("fails", "holds"):
         for example in getattr(rule, kind):
             _check_example(rule, kind, example, document, at)

@@ -7,12 +7,17 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from allpool.etl.audit.clinical.conditions import OTHER, Condition
+from allpool.etl.audit.clinical.conditions import OTHER, Condition, owner
 from allpool.mappings.dictionary import Frozen, Many
 
 PATIENT: Final = "patient"
 DAY: Final = "day"
-STUDY: Final = "study"
+KEYS: Final = (PATIENT, DAY, "occasion", "record", "study")
+"""What rows can have in common beside a column.
+
+`day`: the same calendar day, or as many days from the same anchor. `occasion`: the same day, or the same
+course where no day is known. `record`: an observation and its components. `study`: the study of the feed.
+"""
 DAYS: Final[Mapping[str, float]] = {"a": 365.25, "mo": 365.25 / 12, "d": 1.0}
 """Days of a Julian year and of a twelfth of it. UCUM, units a_j and mo_j."""
 
@@ -49,11 +54,12 @@ class Side(Frozen):
 class Companion(Side):
     """Rows that belong to a row: those of the same patient, and what else `link` says."""
 
+    name: str = Field(default=OTHER, pattern="^[a-z][a-z0-9_]*$")
+    """What later companions call it."""
     link: Many = (PATIENT,)
-    """`patient`, `day` (the same calendar day, or as many days from the same anchor), `study`, or columns
-    that both have, equal or both empty."""
+    """Of `KEYS`, or columns that both have: equal, or both empty."""
     compare: tuple[Condition, ...] = ()
-    """What holds between the two; `other.` stands before the companion's columns."""
+    """What holds between the two; `other.` (or its name) stands before the companion's columns."""
     column: str
     """The companion's column that takes part in the contradiction."""
 
@@ -147,6 +153,8 @@ class OverlapForm(Frozen):
     form: Literal["overlap"]
     start: str
     end: str
+    of: str
+    """A column: rows in which it is the same are one period, from the first start to the last end."""
     more_than_days: int = Field(default=0, ge=0)
 
     def companions(self) -> tuple[Companion, ...]:
@@ -190,21 +198,15 @@ def read_by(form: Form) -> tuple[str, ...]:
         case TotalForm():
             own = (*form.by, form.of)
         case OverlapForm():
-            own = (form.start, form.end)
+            own = (form.start, form.end, form.of)
         case ElapsedForm():
             own = (form.value, form.date)
         case _:
             own = ()
     links = (name for other in form.companions() for name in other.link)
-    compared = (
-        name
-        for other in form.companions()
-        for condition in other.compare
-        for name in condition.names()
-        if not name.startswith(OTHER)
-    )
+    compared = (name for name in _compared(form) if owner(name) is None)
     found = (name for name in (*own, *links, *compared) if name)
-    return tuple(dict.fromkeys(name for name in found if name not in (PATIENT, DAY)))
+    return tuple(dict.fromkeys(name for name in found if name not in KEYS))
 
 
 def read_of(form: Form, other: Companion) -> tuple[str, ...]:
@@ -214,11 +216,13 @@ def read_of(form: Form, other: Companion) -> tuple[str, ...]:
         own = (form.other_date,)
     elif isinstance(form, ElapsedForm):
         own = (form.since_date,)
-    compared = (
-        name.removeprefix(OTHER)
-        for condition in other.compare
-        for name in condition.names()
-        if name.startswith(OTHER)
-    )
-    found = (*own, *(name for name in other.link if name not in (PATIENT, DAY)), *compared)
-    return tuple(dict.fromkeys(found))
+    its = (name for condition in other.compare for name in condition.names() if owner(name) == OTHER)
+    called = (name for name in _compared(form) if owner(name) == other.name != OTHER)
+    compared = (name.rpartition(".")[2] for name in (*its, *called))
+    return tuple(dict.fromkeys(name for name in (*own, *other.link, *compared) if name not in KEYS))
+
+
+def _compared(form: Form) -> Iterator[str]:
+    for other in form.companions():
+        for condition in other.compare:
+            yield from condition.names()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Float, FromClause, Integer, and_, literal, or_
 
-from allpool.etl.audit.clinical.conditions import OTHER, Condition, Operand
+from allpool.etl.audit.clinical.conditions import Condition, Operand, owner
 from allpool.etl.audit.moments import Moment, days_apart, moment
 
 GREATER = (">", ">=")
@@ -17,25 +17,30 @@ LESS = ("<", "<=")
 
 @dataclass(frozen=True)
 class Scope:
-    """Where names stand for columns: a row, and at times another beside it."""
+    """Where names stand for columns: a row, and at times others beside it."""
 
     row: FromClause
-    other: FromClause | None = None
+    others: Mapping[str, FromClause] = field(default_factory=dict)
 
     def column(self, name: str) -> ColumnElement[Any]:
         """Return a column by its name."""
-        return self._source(name).c[name.removeprefix(OTHER)]
+        return self._source(name).c[_bare(name)]
 
     def comparator(self, name: str) -> ColumnElement[Any] | None:
         """Return the comparator beside a number, where its table has one."""
-        return self._source(name).c.get(f"{name.removeprefix(OTHER)}_comparator")
+        return self._source(name).c.get(f"{_bare(name)}_comparator")
 
     def moment(self, name: str) -> Moment:
         """Return a partial date by its name."""
-        return moment(self._source(name), name.removeprefix(OTHER))
+        return moment(self._source(name), _bare(name))
 
     def _source(self, name: str) -> FromClause:
-        return self.other if self.other is not None and name.startswith(OTHER) else self.row
+        other = owner(name)
+        return self.row if other is None else self.others[other]
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def all_of(conditions: Sequence[Condition], scope: Scope) -> ColumnElement[bool]:
@@ -66,7 +71,8 @@ def _tests(condition: Condition, name: str, scope: Scope) -> list[ColumnElement[
     if condition.differs_from is not None:
         found.append(column != scope.column(condition.differs_from))
     if condition.operands:
-        found += [_ordered(column, test, operand, scope) for test, operand in condition.operands.items()]
+        value = column * scope.column(condition.by) if condition.by else column
+        found += [_ordered(value, test, operand, scope) for test, operand in condition.operands.items()]
         found += _certain(condition, name, scope)
     return found
 
@@ -104,7 +110,8 @@ def _certain(condition: Condition, name: str, scope: Scope) -> list[ColumnElemen
     found = []
     for test, operand in condition.operands.items():
         up, down = (GREATER, LESS) if test in ("above", "at_least") else (LESS, GREATER)
-        sides = [(name, up), *((other, down) for other in operand.names)]
+        left = [name, *([condition.by] if condition.by else [])]
+        sides = [*((ours, up) for ours in left), *((other, down) for other in operand.names)]
         for side, allowed in sides:
             comparator = scope.comparator(side)
             if comparator is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -24,10 +24,10 @@ from sqlalchemy import (
     union_all,
 )
 
+from allpool.etl.audit.clinical.conditions import OTHER
 from allpool.etl.audit.clinical.forms import (
-    DAY,
     DAYS,
-    PATIENT,
+    KEYS,
     Companion,
     ElapsedForm,
     Form,
@@ -62,20 +62,23 @@ class Queries:
 def queries(row: Side, column: str, form: Form, *, published: Published | None = None) -> Queries:
     """Return the queries of a form for the rows of `row`; `column` is the column at fault."""
     rows = rows_of(row, read_by(form))
+
+    def beside(other: Companion) -> FromClause:
+        # what belongs to the same record is staged with it
+        earlier = None if "record" in other.link else published
+        return rows_of(other, read_of(form, other), published=earlier, beside=row)
+
     match form:
         case RowForm():
             return Queries(select(rows.c.id), None)
         case OrderForm():
-            other = rows_of(form.other, read_of(form, form.other), published=published, beside=row)
+            other = beside(form.other)
             return _together(rows, [(form.other, other)], [_wrong_order(form, rows, other)])
         case ElapsedForm():
-            since = rows_of(form.since, read_of(form, form.since), published=published, beside=row)
+            since = beside(form.since)
             return _together(rows, [(form.since, since)], [_wrong_time(form, rows, since)])
         case PairForm():
-            present, absent = (
-                [(one, rows_of(one, read_of(form, one), published=published, beside=row)) for one in side]
-                for side in (form.present, form.absent)
-            )
+            present, absent = ([(one, beside(one)) for one in side] for side in (form.present, form.absent))
             return _together(rows, present, [], absent)
         case GroupForm() | TotalForm():
             return _grouped(row, column, rows, form)
@@ -89,11 +92,11 @@ def _together(
     conditions: Iterable[ColumnElement[bool]],
     absent: Sequence[tuple[Companion, FromClause]] = (),
 ) -> Queries:
-    source = rows
+    source, known = rows, {companion.name: other for companion, other in present}
     for companion, other in present:
-        source = source.join(other, _linked(companion, rows, other))
+        source = source.join(other, _linked(companion, rows, other, known))
     for companion, other in absent:
-        source = source.outerjoin(other, _linked(companion, rows, other))
+        source = source.outerjoin(other, _linked(companion, rows, other, known))
     wrong = [*conditions, *(other.c.id.is_(None) for _, other in absent)]
     keys = select(rows.c.id).select_from(source).where(*wrong).distinct()
     found = [
@@ -111,16 +114,18 @@ def _together(
     return Queries(keys, _either(found))
 
 
-def _linked(companion: Companion, rows: FromClause, other: FromClause) -> ColumnElement[bool]:
+def _linked(
+    companion: Companion, rows: FromClause, other: FromClause, known: Mapping[str, FromClause]
+) -> ColumnElement[bool]:
     """Return what is true of a row and its companion."""
     links = [_same(name, rows, other) for name in companion.link]
     if not companion.compare:
         return and_(*links)
-    return and_(*links, all_of(companion.compare, Scope(rows, other)))
+    return and_(*links, all_of(companion.compare, Scope(rows, {**known, OTHER: other})))
 
 
 def _same(name: str, rows: FromClause, other: FromClause) -> ColumnElement[bool]:
-    if name in (PATIENT, DAY, "study", "id"):
+    if name in KEYS:
         return rows.c[name] == other.c[name]
     return or_(rows.c[name] == other.c[name], and_(rows.c[name].is_(None), other.c[name].is_(None)))
 
@@ -143,7 +148,7 @@ def _wrong_time(form: ElapsedForm, rows: FromClause, since: FromClause) -> Colum
 
 def _grouped(row: Side, column: str, rows: FromClause, form: GroupForm | TotalForm) -> Queries:
     """Return the rows of the groups that are wrong; beside each stands another of its group."""
-    known = [rows.c[name].is_not(None) for name in form.by if name in (PATIENT, DAY)]
+    known = [rows.c[name].is_not(None) for name in form.by if name in KEYS]
     by = [rows.c[name] for name in form.by]
     repeated = func.count().over(partition_by=[*by, rows.c.data_element]) if _whole(form) else literal(1)
     once = select(rows, repeated.label("repeated")).where(*known).subquery()
@@ -200,16 +205,28 @@ def _overlapping(row: Side, column: str, rows: FromClause, form: OverlapForm) ->
     """Return the periods that begin before an earlier one ended: one pass in the order of their starts."""
     start, end = moment(rows, form.start), moment(rows, form.end)
     calendar = start.anchor if start.anchor is not None else literal("", String())
-    placed = (
+    each = (
         select(
             rows.c.id,
             rows.c.patient,
             func.coalesce(calendar, "").label("calendar"),
+            func.coalesce(cast(rows.c[form.of], String()), rows.c.id).label("period"),
             _number(start).label("start"),
             _number(end).label("end"),
         )
         .where(_number(start).is_not(None), _number(end).is_not(None))
         .distinct()
+        .subquery()
+    )
+    placed = (
+        select(
+            func.min(each.c.id).label("id"),
+            each.c.patient,
+            each.c.calendar,
+            func.min(each.c.start).label("start"),
+            func.max(each.c.end).label("end"),
+        )
+        .group_by(each.c.patient, each.c.calendar, each.c.period)
         .subquery()
     )
     until = func.max(placed.c.end).over(

@@ -6,7 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, func, null, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    Table,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union,
+)
 
 from allpool.etl.audit.clinical.forms import Side
 from allpool.etl.audit.clinical.predicates import Scope, all_of
@@ -48,7 +61,7 @@ class Published:
 def rows_of(
     side: Side, names: Iterable[str], *, published: Published | None = None, beside: Side | None = None
 ) -> FromClause:
-    """Return the rows of `side`: `id`, `patient`, `day`, and the columns and dates of `names`.
+    """Return the rows of `side`: `id`, what they can have in common, and the columns and dates of `names`.
 
     Distinct, so that the database makes a small table of them and joins by its key. Otherwise SQLite can
     choose to walk all rows of an element, by the index on `data_element`, once per row of the other side.
@@ -119,6 +132,8 @@ def _selected(
         row.c.id,
         patient_of(side.table, row).label("patient"),
         _day(side.table, row).label("day"),
+        _occasion(side.table, row).label("occasion"),
+        (row.c.observation_id if side.table == COMPONENT else row.c.id).label("record"),
         study.label("study"),
         *([row.c.data_element] if "data_element" in row.c and "data_element" not in columns else []),
         *(row.c[name] for name in columns if name != "id"),
@@ -135,6 +150,13 @@ def _selected(
 
 def _day(table: str, row: FromClause) -> ColumnElement[Any]:
     return day_key(moment(row, DATES[table])) if table in DATES else null()
+
+
+def _occasion(table: str, row: FromClause) -> ColumnElement[Any]:
+    if "course_number" not in row.c:
+        return _day(table, row)
+    course: Any = literal("course ", String()) + cast(row.c.course_number, String())
+    return func.coalesce(_day(table, row), course)
 
 
 def _dates(side: Side, row: FromClause) -> dict[str, ColumnElement[Any]]:
@@ -167,4 +189,5 @@ def _picked(side: Side, rows: FromClause) -> FromClause:
     place = func.row_number().over(partition_by=[rows.c.patient, *calendar], order_by=[*order, rows.c.id])
     dated = or_(*(key.is_not(None) for key in keys))
     numbered = select(rows, place.label("place")).where(dated).subquery()
-    return select(numbered).where(numbered.c.place == 1).distinct().subquery()
+    # not `== 1`: SQLite takes a comparison with a constant for one row, and joins it without an index
+    return select(numbered).where(numbered.c.place <= 1).distinct().subquery()
