@@ -14,6 +14,7 @@ from allpool.errors import ConfigError, Place, SecretError
 
 FILE_NAME = "allpool.toml"
 EXAMPLE_KEY = "allpool-example-key-not-a-secret"  # synthetic patients only; refused elsewhere
+EXAMPLE_LINKAGE_KEY = "allpool-example-linkage-key-not-a-secret"  # likewise
 MINIMUM_KEY_BYTES = 16  # NIST SP 800-107r1, 5.3.2: an HMAC key below 112 bits is too weak
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -45,6 +46,13 @@ class Pseudonyms(Section):
     """Where the key of the pseudonyms is; never the key itself."""
 
     key_env: str = "ALLPOOL_PSEUDONYM_KEY"
+    key_file: str | None = None
+
+
+class LinkageSection(Section):
+    """Where the key of the linkage tokens is; one for all centres, and another than that of the pseudonyms."""
+
+    key_env: str = "ALLPOOL_LINKAGE_KEY"
     key_file: str | None = None
 
 
@@ -82,14 +90,35 @@ class DisclosureSection(Section):
     """Least count of persons that is shown; 1 shows all, Medicare's rule is 11."""
 
 
+class QualitySection(Section):
+    """What the audit tolerates, and what it writes."""
+
+    file: str | None = None
+    """Limits per centre and rule (docs/quality.md)."""
+    share: float = Field(default=0.5, ge=0, le=1)
+    """Share of rows that may fail a rule that quarantines before the feed is held back."""
+    rows: int = Field(default=20, ge=1)
+    """Least failing rows for that."""
+    patients: int = Field(default=5, ge=1)
+    """Patients from which a promised element that none of them has is raised."""
+    false_alarms: float = Field(default=0.01, gt=0, lt=1)
+    """Chance that a delivery in which nothing has changed is raised by its trend."""
+    deliveries: int = Field(default=20, ge=1)
+    """Earlier deliveries that a trend is seen against."""
+    data_docs: bool = False
+    """Great Expectations' pages of each night, per centre and table."""
+
+
 class ConfigFile(Section):
     """The content of `allpool.toml`."""
 
     consortium: About
     store: StoreSection
     pseudonyms: Pseudonyms = Pseudonyms()
+    linkage: LinkageSection = LinkageSection()
     paths: Paths = Paths()
     disclosure: DisclosureSection = DisclosureSection()
+    quality: QualitySection = QualitySection()
     feeds: tuple[FeedSection, ...] = ()
 
     @model_validator(mode="after")
@@ -145,6 +174,33 @@ class Consortium:
         Raises `SecretError` where neither gives one of at least 16 bytes and the data are not an example.
         """
         section = self.content.pseudonyms
+        key = self._key(section, environment, example=EXAMPLE_KEY, of="pseudonyms")
+        if key is None:
+            raise SecretError(
+                f"no key for the pseudonyms: set {section.key_env} or name a key_file under [pseudonyms]",
+                place=Place(file=self.file.name),
+            )
+        return key
+
+    def linkage_key(self, environment: Mapping[str, str] | None = None) -> bytes | None:
+        """Return the key of the linkage tokens from the environment or the key file; None where there is none.
+
+        Raises `SecretError` for one of fewer than 16 bytes, and for the key of the pseudonyms: who has one
+        must not be able to make the other.
+        """
+        key = self._key(self.content.linkage, environment, example=EXAMPLE_LINKAGE_KEY, of="linkage tokens")
+        if key is not None and key == self.pseudonym_key(environment):
+            raise SecretError("the key for the linkage tokens is that of the pseudonyms; take another")
+        return key
+
+    def _key(
+        self,
+        section: Pseudonyms | LinkageSection,
+        environment: Mapping[str, str] | None,
+        *,
+        example: str,
+        of: str,
+    ) -> bytes | None:
         given = (environment if environment is not None else os.environ).get(section.key_env)
         if given is None and section.key_file:
             path = self.root / section.key_file
@@ -154,15 +210,12 @@ class Consortium:
                 )
             given = path.read_text(encoding="utf-8").strip()
         if given is None and self.content.consortium.example:
-            given = EXAMPLE_KEY
+            given = example
         if given is None:
-            raise SecretError(
-                f"no key for the pseudonyms: set {section.key_env} or name a key_file under [pseudonyms]",
-                place=Place(file=self.file.name),
-            )
+            return None
         key = given.encode()
         if len(key) < MINIMUM_KEY_BYTES:
-            raise SecretError(f"the key for the pseudonyms has fewer than {MINIMUM_KEY_BYTES} bytes")
+            raise SecretError(f"the key for the {of} has fewer than {MINIMUM_KEY_BYTES} bytes")
         return key
 
 

@@ -53,6 +53,9 @@ def print_report(consortium: Consortium, report: NightReport[Any]) -> None:
     for result in report.feeds:
         if result.message:
             console.print(f"{result.feed}: {result.message}", style="yellow", markup=False)
+    for result in report.feeds:
+        for line in result.raised:
+            console.print(f"{result.feed}: {line}", style="yellow", markup=False)
     if report.analysis:
         print_results(console, report.analysis, title=f"results{synthetic}")
     waiting = sum(result.waiting for result in report.feeds)

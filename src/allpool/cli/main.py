@@ -18,6 +18,7 @@ from allpool.cli.nightly import nightly
 from allpool.cli.overlap import overlap
 from allpool.cli.profile import profile
 from allpool.cli.published import published
+from allpool.cli.quality import quality
 from allpool.cli.quarantine import quarantine
 from allpool.cli.queries import queries
 from allpool.cli.status import status
@@ -50,6 +51,7 @@ for command in (
     profile,
     check,
     db,
+    quality,
     quarantine,
     queries,
     overlap,

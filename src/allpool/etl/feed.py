@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from allpool.config import FeedSection
 from allpool.etl import operations, quarantine
 from allpool.etl.accounts import settled
-from allpool.etl.audit import Audited, audit, withdraw
+from allpool.etl.audit import Audited, Delivered, Thresholds, audit, delivered, withdraw
 from allpool.etl.clock import Clock, Watch
 from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
 from allpool.etl.guard import key_quality
@@ -26,6 +26,7 @@ from allpool.etl.places import Places
 from allpool.etl.publish import Counts, publish
 from allpool.etl.queries.ask import ask, unread_paths
 from allpool.etl.queries.waivers import waivers, waivers_mark
+from allpool.etl.raised import Raised, raised_before, raised_by
 from allpool.etl.staging import stage
 from allpool.etl.transform.ledger import Account
 from allpool.etl.transform.source import Scene
@@ -58,6 +59,8 @@ class FeedResult:
     """Open entries in quarantine."""
     warnings: int = 0
     """Failed rules of the audit that only warn."""
+    raised: tuple[Raised, ...] = ()
+    """Rules beyond their threshold or their own history, of the last delivery that was audited."""
     seconds: float = 0.0
     steps: Mapping[str, float] = field(default_factory=dict)
     """Seconds by step."""
@@ -65,7 +68,7 @@ class FeedResult:
     @property
     def needs_a_person(self) -> bool:
         """Whether something waits for somebody to look at it."""
-        return self.status in ("blocked", "failed") or self.waiting > 0
+        return self.status in ("blocked", "failed") or self.waiting > 0 or bool(self.raised)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,9 @@ class Night:
     """What decides a feed's outcome beside its files and mapping: code version, key's fingerprint."""
     dry_run: bool
     watch: Watch
+    linkage_key: bytes | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    """How many failing rows are tolerated, and what is raised."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ class Mapped:
     harmonised: Harmonised
     fingerprint: str | None
     clock: Clock
+    delivered: Delivered | None = None
+    """What it brings of what is promised, once it is staged; None where a file could not be read."""
 
     @property
     def rows(self) -> int:
@@ -125,8 +133,9 @@ def look_at_feed(
         known = operations.fingerprint(connection, feed.id)
         before = operations.last_cells(connection, feed.id)
         open_ = quarantine.open_entries(connection, feed.id)
+        raised = raised_before(connection, feed.id)
     if mark is not None and known == mark:
-        return _repeated(night, feed, before, open_, clock)
+        return _repeated(night, feed, before, open_, raised, clock)
     with night.engine.connect() as connection:
         published = connection.execute(select(Patient.id).where(Patient.feed == feed.id)).scalars()
         return Changed(feed, folder, mapping, mark, frozenset(published), clock)
@@ -135,7 +144,14 @@ def look_at_feed(
 def map_feed(night: Night, changed: Changed) -> Mapped:
     """Read and map a feed; needs no store, so that it can run beside the publishing of others."""
     feed, mapping, clock = changed.feed, changed.mapping, changed.clock
-    scene = Scene(feed=feed.id, study=feed.study, centre=feed.centre, security=night.security, key=night.key)
+    scene = Scene(
+        feed=feed.id,
+        study=feed.study,
+        centre=feed.centre,
+        security=night.security,
+        key=night.key,
+        linkage_key=night.linkage_key,
+    )
     with clock.step("read"):
         delivery = read_delivery(changed.folder, feed, mapping, scene)
     with clock.step("map"):
@@ -158,9 +174,16 @@ def stage_feeds(night: Night, mapped: Sequence[Mapped]) -> list[Mapped]:
     """
     with _shared(night, mapped, "stage"):
         stage(night.engine, *(item.harmonised.tables for item in mapped))
+        brought = [_brought(item) for item in mapped]
     return [
-        replace(item, harmonised=replace(item.harmonised, tables=_places(item.harmonised))) for item in mapped
+        replace(item, harmonised=replace(item.harmonised, tables=_places(item.harmonised)), delivered=brings)
+        for item, brings in zip(mapped, brought, strict=True)
     ]
+
+
+def _brought(item: Mapped) -> Delivered | None:
+    """Return what a feed brings; what stands in a file that cannot be read, nobody knows."""
+    return None if item.delivery.failures else delivered(item.harmonised.tables, item.mapping)
 
 
 def audit_feeds(night: Night, staged: Sequence[Mapped]) -> dict[str, Audited]:
@@ -179,6 +202,8 @@ def audit_feeds(night: Night, staged: Sequence[Mapped]) -> dict[str, Audited]:
             today=night.today,
             staged={item.feed.id: _counted(item.harmonised) for item in staged},
             waived=waived,
+            thresholds=night.thresholds,
+            delivered={item.feed.id: item.delivered for item in staged if item.delivered is not None},
         )
 
 
@@ -261,6 +286,7 @@ def _publish(night: Night, staged: Mapped, audited: Audited, connection: Connect
             counts=published.total,
             waiting=recorded.open,
             warnings=len(audited.warned) + len(warned),
+            raised=raised_by(audited.results),
             seconds=clock.seconds + clock.add("publish", perf_counter() - began),
             steps=clock.steps,
         )
@@ -350,6 +376,7 @@ def _repeated(
     feed: FeedSection,
     before: Mapping[str, operations.CellAccountEntry],
     open_: int,
+    raised: tuple[Raised, ...],
     clock: Clock,
 ) -> FeedResult:
     """Return the result of a feed in which nothing has changed; its accounts are stored for this run too."""
@@ -359,6 +386,7 @@ def _repeated(
         status="unchanged",
         accounts=again,
         waiting=open_,
+        raised=raised,
         seconds=clock.seconds,
         steps=clock.steps,
     )
@@ -382,6 +410,7 @@ def _blocked(night: Night, staged: Mapped, audited: Audited) -> FeedResult:
         feed=staged.feed.id,
         status="blocked",
         message=f"held back by the audit: {rules}",
+        raised=raised_by(audited.results),
         seconds=staged.clock.seconds,
         steps=staged.clock.steps,
     )

@@ -19,6 +19,7 @@ from allpool.errors import AllpoolError, BrokenRuleError, ConfigError, ExitCode,
 from allpool.etl import operations
 from allpool.etl.ahead import ahead
 from allpool.etl.audit import preload
+from allpool.etl.audit.limits import load_thresholds, thresholds_mark
 from allpool.etl.clock import Watch
 from allpool.etl.feed import (
     Changed,
@@ -85,8 +86,9 @@ def run_night(
     """
     began = perf_counter()
     feeds = _chosen(consortium, centres)
-    key = consortium.pseudonym_key()
+    key, linkage_key = consortium.pseudonym_key(), consortium.linkage_key()
     vocabulary = load_vocabulary()
+    thresholds = load_thresholds(consortium, vocabulary)
     with locked(engine, since=now), _rare_collections():
         if prepare is not None:
             prepare(engine)
@@ -99,14 +101,18 @@ def run_night(
             today=now.date(),
             vocabulary=vocabulary,
             key=key,
+            linkage_key=linkage_key,
             security=SYNTHETIC if consortium.synthetic else None,
             settings={
                 "code": __version__,
                 "key": sha256(b"fingerprint" + key).hexdigest(),
+                "linkage": sha256(b"fingerprint" + (linkage_key or b"")).hexdigest(),
                 "synthetic": str(consortium.synthetic),
+                "thresholds": thresholds_mark(thresholds),
             },
             dry_run=dry_run,
             watch=watch,
+            thresholds=thresholds,
         )
         results = [_studies(night, consortium), *_run_feeds(night, consortium, feeds)]
         candidates = _link(night)

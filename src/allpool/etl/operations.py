@@ -135,6 +135,9 @@ class QualityResultEntry:
     failed: int
     success: bool
     message: str | None = None
+    tolerated: float | None = None
+    usual: float | None = None
+    raised: str | None = None
 
 
 def start_run(connection: Connection, *, started_at: datetime, code_version: str, engine: str) -> int:
@@ -250,7 +253,7 @@ def file_name(path: str, sheet: str | None) -> str:
 
 
 def overview(connection: Connection) -> list[dict[str, Any]]:
-    """Return the latest run of each feed, with what it moved and what waits."""
+    """Return the latest run of each feed, with what it moved, what waits, and how many rules are raised."""
     runs, waiting = _TABLES["feed_run"], _TABLES["quarantine"]
     latest = select(runs.c.feed, func.max(runs.c.run).label("run")).group_by(runs.c.feed).subquery()
     open_ = (
@@ -259,8 +262,22 @@ def overview(connection: Connection) -> list[dict[str, Any]]:
         .group_by(waiting.c.feed)
         .subquery()
     )
+    found = _TABLES["quality_result"]
+    last = select(found.c.feed, func.max(found.c.run).label("run")).group_by(found.c.feed).subquery()
+    raised = (
+        select(found.c.feed, func.count().label("raised"))
+        .join(last, (last.c.feed == found.c.feed) & (last.c.run == found.c.run))
+        .where(found.c.raised.is_not(None))
+        .group_by(found.c.feed)
+        .subquery()
+    )
     query = (
-        select(runs, func.coalesce(open_.c.waiting, 0).label("waiting"))
+        select(
+            runs,
+            func.coalesce(open_.c.waiting, 0).label("waiting"),
+            func.coalesce(raised.c.raised, 0).label("raised"),
+        )
+        .outerjoin(raised, raised.c.feed == runs.c.feed)
         .join(latest, (latest.c.feed == runs.c.feed) & (latest.c.run == runs.c.run))
         .outerjoin(open_, open_.c.feed == runs.c.feed)
         .order_by(runs.c.feed)

@@ -3,8 +3,10 @@
 `audit` finds, `withdraw` takes what must wait out of staging, `preload` warms up the library in time.
 """
 
-from allpool.etl.audit.findings import FAILURE_SCHEMA, Audited, RuleResult, audit
+from allpool.etl.audit.completeness import Delivered, delivered
+from allpool.etl.audit.findings import FAILURE_SCHEMA, Audited, audit
 from allpool.etl.audit.generated import rules_for
+from allpool.etl.audit.judgement import RuleResult
 from allpool.etl.audit.rules import Rule
 from allpool.etl.audit.selection import RELATED_SCHEMA, WAIVED
 from allpool.etl.audit.suite import preload
@@ -17,10 +19,12 @@ __all__ = [
     "RELATED_SCHEMA",
     "WAIVED",
     "Audited",
+    "Delivered",
     "Rule",
     "RuleResult",
     "Thresholds",
     "audit",
+    "delivered",
     "preload",
     "rules_for",
     "withdraw",

@@ -11,8 +11,11 @@ import polars as pl
 from sqlalchemy import Connection, Engine, func, or_, select, text
 
 from allpool.errors import BrokenRuleError
+from allpool.etl.audit.completeness import Delivered
+from allpool.etl.audit.earlier import History, histories
 from allpool.etl.audit.generated import Staged, rules_for
-from allpool.etl.audit.rules import Category, Context, Rule, Severity
+from allpool.etl.audit.judgement import RuleResult, judged
+from allpool.etl.audit.rules import Rule, Severity
 from allpool.etl.audit.selection import (
     RELATED_SCHEMA,
     agreed,
@@ -44,29 +47,6 @@ FAILURE_SCHEMA: Final = pl.Schema(
 
 
 @dataclass(frozen=True)
-class RuleResult:
-    """What one rule found; `severity` is that in force once the thresholds were looked at."""
-
-    rule: str
-    table: str
-    column: str
-    element: str | None
-    category: Category
-    context: Context
-    severity: Severity
-    rows: int
-    failed: int
-    expected: str
-    waived: int = 0
-    """Rows that break the rule and need not keep it, as a person has decided; not among the failed."""
-
-    @property
-    def success(self) -> bool:
-        """Whether no row failed."""
-        return self.failed == 0
-
-
-@dataclass(frozen=True)
 class Audited:
     """The result of an audit."""
 
@@ -88,6 +68,11 @@ class Audited:
         return self._failed("warn")
 
     @property
+    def raised(self) -> tuple[RuleResult, ...]:
+        """The rules beyond their threshold or their own history: each needs a person."""
+        return tuple(result for result in self.results if result.raised is not None)
+
+    @property
     def held(self) -> pl.DataFrame:
         """The failures whose rows leave staging."""
         return self.failures.filter(pl.col("severity") == "quarantine")
@@ -106,6 +91,9 @@ class Audited:
                 "severity": result.severity,
                 "rows": result.rows,
                 "failed": result.failed,
+                "tolerated": result.tolerated,
+                "usual": result.usual,
+                "raised": result.raised,
                 "success": result.success,
                 "message": None if result.success else result.expected,
             }
@@ -128,6 +116,7 @@ def audit(
     records: Mapping[str, RecordType] | None = None,
     staged: Mapping[str, Staged] | None = None,
     waived: pl.DataFrame | None = None,
+    delivered: Mapping[str, Delivered] | None = None,
 ) -> dict[str, Audited]:
     """Audit what `feeds` have staged (and committed), for run number `run`; no row is changed.
 
@@ -136,6 +125,7 @@ def audit(
     allpool. `staged` gives the number of rows per feed, table and data element to a caller who knows them;
     else they are counted. `waived` lists rows that need not keep a rule as long as they say what they say
     (`WAIVED`): they are counted apart and do not fail.
+    `delivered` says per feed what it brings of what it has promised; a feed that is not in it is not asked.
 
     Raises `BrokenRuleError` where a rule cannot be evaluated, where Great Expectations
     and our own query of the failing rows disagree, or where another feed's rows are staged too.
@@ -149,19 +139,29 @@ def audit(
         _refresh_statistics(connection, together)
     rules = rules_for(together, dictionary=dictionary, terminology=terminology, today=today, records=records)
     counts = failing_counts(engine, rules)
+    limits = thresholds or Thresholds()
     with engine.connect() as connection:
         failing = {
             rule.id: _Failing.of(
-                connection,
-                rule,
-                agreed(rule, failing_rows(connection, rule), counts[rule.id]),
-                waived,
+                connection, rule, agreed(rule, failing_rows(connection, rule), counts[rule.id]), waived
             )
             for rule in rules
             if counts[rule.id]
         }
-    limits = thresholds or Thresholds()
-    return {feed: _audited(feed, run, rules, staged.get(feed, {}), failing, limits) for feed in feeds}
+        earlier = histories(connection, feeds=feeds, run=run, runs=limits.trend.runs)
+    return {
+        feed: _audited(
+            feed,
+            run,
+            rules,
+            staged.get(feed, {}),
+            failing,
+            thresholds=limits,
+            history=earlier[feed],
+            delivered=(delivered or {}).get(feed),
+        )
+        for feed in feeds
+    }
 
 
 def rehearse(
@@ -188,29 +188,30 @@ def rehearse(
         failing = {
             rule.id: _Failing.of(connection, rule, failing_rows(connection, rule), None) for rule in rules
         }
-    return _audited(feed, 0, rules, staged, failing, thresholds or Thresholds())
+    return _audited(feed, 0, rules, staged, failing, thresholds=thresholds or Thresholds())
 
 
 @dataclass(frozen=True)
 class _Failing:
-    """Who fails one rule, over all feeds."""
+    """Who fails one rule, by feed."""
 
-    rows: pl.DataFrame
-    waived: pl.DataFrame
-    related: pl.DataFrame
+    rows: Mapping[str, pl.DataFrame]
+    waived: Mapping[str, pl.DataFrame]
+    related: Mapping[str, pl.DataFrame]
 
     @classmethod
     def of(cls, connection: Connection, rule: Rule, found: pl.DataFrame, waived: pl.DataFrame | None) -> Self:
         """Tell the rows that are waived from the others, and ask what contradicts those."""
         rows = without_waived(rule, found, waived)
-        spared = found.join(rows, on=["id", "content_hash"], how="anti")
-        return cls(rows, spared, related_cells(connection, rule, rows))
+        spared = found if rows.is_empty() else found.join(rows, on=["id", "content_hash"], how="anti")
+        cells = related_cells(connection, rule, rows)
+        whose = cells.join(rows.select("id", "feed").unique("id"), on="id", how="left", maintain_order="left")
+        return cls(_by_feed(rows), _by_feed(spared), _by_feed(whose))
 
-    def within(self, feed: str) -> _Failing:
-        """Return those of one feed."""
-        own = pl.col("feed") == feed
-        rows = self.rows.filter(own)
-        return _Failing(rows, self.waived.filter(own), self.related.join(rows, on="id", how="semi"))
+
+def _by_feed(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    parts = rows.partition_by("feed", as_dict=True, include_key=False, maintain_order=True)
+    return {str(feed): part for (feed,), part in parts.items()}
 
 
 def _audited(
@@ -219,26 +220,29 @@ def _audited(
     rules: Sequence[Rule],
     staged: Staged,
     failing: Mapping[str, _Failing],
+    *,
     thresholds: Thresholds,
+    history: History | None = None,
+    delivered: Delivered | None = None,
 ) -> Audited:
     """Judge one feed by the rules that have rows of it to look at."""
-    results = []
+    seen = {rule.id: rule for rule in rules if _rows(rule, staged)}
+    found = [_counted(rule, _rows(rule, staged), failing.get(rule.id), feed) for rule in seen.values()]
+    results = judged(
+        found,
+        feed=feed,
+        thresholds=thresholds,
+        history=history or History(),
+        delivered=delivered,
+        rows={table: sum(counts.values()) for table, counts in staged.items()},
+    )
     failures, related = [pl.DataFrame(schema=FAILURE_SCHEMA)], [pl.DataFrame(schema=RELATED_SCHEMA)]
-    for rule in rules:
-        rows = _rows(rule, staged)
-        if not rows:
-            continue
-        if rule.id not in failing:
-            results.append(_result(rule, rows=rows, failed=0, thresholds=thresholds))
-            continue
-        found = failing[rule.id].within(feed)
-        result = _result(
-            rule, rows=rows, failed=found.rows.height, waived=found.waived.height, thresholds=thresholds
-        )
-        results.append(result)
-        failures.append(_failures(found.rows, rule, result))
-        related.append(found.related)
-    return Audited(run, feed, tuple(results), pl.concat(failures), pl.concat(related))
+    for result in results:
+        own = failing.get(result.rule)
+        if own is not None and feed in own.rows and result.rule in seen:
+            failures.append(_failures(own.rows[feed], seen[result.rule], result))
+            related += [own.related[feed]] if feed in own.related else []
+    return Audited(run, feed, results, pl.concat(failures), pl.concat(related))
 
 
 def staged_rows(connection: Connection, *, feeds: Sequence[str]) -> dict[str, Staged]:
@@ -289,7 +293,8 @@ def _rows(rule: Rule, staged: Staged) -> int:
     return sum(counts.get(code, 0) for code in rule.rows) if rule.rows else sum(counts.values())
 
 
-def _result(rule: Rule, *, rows: int, failed: int, thresholds: Thresholds, waived: int = 0) -> RuleResult:
+def _counted(rule: Rule, rows: int, failing: _Failing | None, feed: str) -> RuleResult:
+    """Return what `rule` found in `feed`, with the severity that the rule has."""
     return RuleResult(
         rule=rule.id,
         table=rule.table,
@@ -297,11 +302,11 @@ def _result(rule: Rule, *, rows: int, failed: int, thresholds: Thresholds, waive
         element=rule.element,
         category=rule.category,
         context=rule.context,
-        severity=thresholds.severity(rule, failed=failed, rows=rows),
+        severity=rule.severity,
         rows=rows,
-        failed=failed,
+        failed=failing.rows[feed].height if failing and feed in failing.rows else 0,
+        waived=failing.waived[feed].height if failing and feed in failing.waived else 0,
         expected=rule.expected,
-        waived=waived,
     )
 
 

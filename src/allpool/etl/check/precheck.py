@@ -12,7 +12,7 @@ import polars as pl
 
 from allpool.config import FeedSection
 from allpool.errors import BrokenRuleError, ConfigError, Place
-from allpool.etl.audit.findings import RuleResult
+from allpool.etl.audit.judgement import RuleResult
 from allpool.etl.check.groups import FindingGroup, grouped
 from allpool.etl.check.rehearsal import Rehearsal, rehearsed
 from allpool.etl.delivery import Delivery, read_delivery

@@ -12,7 +12,8 @@ import polars as pl
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from allpool.etl.audit.findings import RuleResult, rehearse
+from allpool.etl.audit.findings import rehearse
+from allpool.etl.audit.judgement import RuleResult
 from allpool.etl.audit.withdrawal import withdraw
 from allpool.mappings.compile import Vocabulary
 from allpool.models import STAGING, Base
@@ -29,6 +30,8 @@ class Rehearsal:
     """Failures whose rows would wait, with those that only wait because what they refer to does."""
     warned: pl.DataFrame
     """Failures whose rows would load all the same."""
+    audited: Audited
+    """The audit as it is, with the other cells of contradictions."""
 
     def left(self, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         """Return the rows of `tables` that would load."""
@@ -67,6 +70,7 @@ def rehearsed(
         blocked=audited.blocked,
         held=pl.concat([audited.failures.filter(severity == "block"), withdrawn]),
         warned=audited.failures.filter(severity == "warn"),
+        audited=audited,
     )
 
 
