@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
-import tomllib
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2] / "examples" / "consortium"
@@ -163,7 +163,7 @@ class Copy:
     def patients(self) -> list[str]:
         """Return the patients, in the order of their table."""
         sheet = self.sheet_of("patients")
-        assert sheet is not None  # noqa: S101  # every feed of the example has one
+        assert sheet is not None  # every feed of the example has one
         key = sheet.at(self.style["key"])
         return list(dict.fromkeys(str(row[key]) for row in sheet.rows))
 

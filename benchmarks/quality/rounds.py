@@ -51,8 +51,8 @@ def run(*, errors: int, seed: int, only: Sequence[str] = (), once: bool = False)
             for feed in feeds():
                 left = errors - len(report.scores)
                 if left > 0:
-                    wanted = [kind for kind in cells if not (once and planted[kind.name])]
-                    _round(feed, root / f"{number}" / feed.id, rng, report, planted, wanted, left)
+                    most = 1 if once else errors
+                    _round(feed, root / f"{number}" / feed.id, rng, report, planted, cells, left, most)
             if len(report.scores) in (before, errors):
                 break
     return report
@@ -92,6 +92,7 @@ def _round(
     planted: Counter[str],
     kinds: Sequence[Kind],
     left: int,
+    most: int,
 ) -> None:
     copy = copied(feed)
     patients = _shuffled(copy.patients, rng)
@@ -101,7 +102,9 @@ def _round(
         if len(done) >= min(AT_ONCE, left):
             break
         for kind in sorted(_shuffled(kinds, rng), key=lambda item: planted[item.name]):
-            assert kind.plant is not None  # noqa: S101  # chosen so
+            if planted[kind.name] >= most:
+                break
+            assert kind.plant is not None  # chosen so
             found = kind.plant(copy, patient, rng)
             if found is not None:
                 planted[kind.name] += 1

@@ -79,7 +79,7 @@ def _at(cells: Iterable[Cell], found: Cell) -> bool:
 def _fits(cell: Cell, found: Cell) -> bool:
     """Return whether a finding stands at a cell; what the cell leaves open may be anything."""
     return (
-        cell.file == found.file
+        fnmatch(cell.file, found.file)  # of a file that is not there, the pattern is told
         and (cell.sheet is None or found.sheet in (None, cell.sheet))
         and (cell.row is None or cell.row == found.row)
         and (cell.column is None or cell.column == found.column)

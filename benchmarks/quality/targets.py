@@ -10,7 +10,6 @@ from functools import cache
 from allpool.mappings.compile import load_mapping, load_vocabulary
 from allpool.mappings.plan import CompiledMapping, SourcePlan
 from allpool.mappings.schema import Condition
-
 from benchmarks.quality.copies import Copy, Feed, Sheet
 
 

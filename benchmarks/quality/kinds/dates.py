@@ -11,10 +11,7 @@ from typing import Any
 from benchmarks.quality.copies import EPOCH, Copy
 from benchmarks.quality.planting import CATALOGUE, Planted
 
-DATES = (
-    "diagnosis enrolment first_dose hsct relapse death last_contact course.start course.end response.date "
-    "visit.date mrd.date ae.start ae.end event recovery interruption.start interruption.end baseline.date"
-).split()
+DATES = ["diagnosis", "enrolment", "first_dose", "hsct", "relapse", "death", "last_contact", "course.start", "course.end", "response.date", "visit.date", "mrd.date", "ae.start", "ae.end", "event", "recovery", "interruption.start", "interruption.end", "baseline.date"]
 NO_DATE = "not_a_date impossible_date ambiguous_date not_computed *.future *.ancient doubtful*"
 ORDER = "clinical.* *.order *.ancient *.future"
 
@@ -284,7 +281,7 @@ def courses_overlap(copy: Copy, patient: str, rng: Random) -> Planted | None:
         if not first or not second:
             return None
         end = copy.day("course.end", first[0])
-        assert end is not None  # noqa: S101
+        assert end is not None
         copy.put_day("course2.start", second[0], end - timedelta(days=rng.randrange(3, 10)))
         cells = ("course.start", "course.end", "course2.end")
         return Planted((copy.cell("course2.start", second[0]),), tuple(copy.cell(r, first[0]) for r in cells))
@@ -314,7 +311,7 @@ def response_before_the_course(copy: Copy, patient: str, rng: Random) -> Planted
     if not rows or not starts:
         return None
     day = copy.day("course.start", starts[0])
-    assert day is not None  # noqa: S101
+    assert day is not None
     copy.put_day("response.date", rows[0], day - timedelta(days=rng.randrange(15, 40)))
     return Planted((copy.cell("response.date", rows[0]),), (copy.cell("course.start", starts[0]),))
 

@@ -32,6 +32,14 @@ def _some_row(copy: Copy, patient: str, rng: Random) -> tuple[Sheet, int]:
     return rng.choice(choice)
 
 
+def _new_number(copy: Copy, patient: str) -> str | None:
+    """Return a number in the form of the patients' that stands in no file."""
+    key = copy.style["key"]
+    known = {row[sheet.at(key)] for sheet in copy.sheets if key in sheet.header for row in sheet.rows}
+    tried = (patient[:-2] + f"{number:02}" for number in range(99, 0, -1))
+    return next((number for number in tried if number not in known), None)
+
+
 def _whole(sheet: Sheet, row: int, columns: list[str] | None = None) -> tuple[Cell, ...]:
     return tuple(Cell(sheet.file, sheet.name, row + 2, name) for name in columns or sheet.header)
 
@@ -97,8 +105,7 @@ def patient_whom_nobody_knows(copy: Copy, patient: str, rng: Random) -> Planted 
     if not choice:
         return None
     sheet, row = rng.choice(choice)
-    known = set(copy.patients)
-    other = next((n for n in (patient[:-2] + f"{i:02}" for i in range(99, 0, -1)) if n not in known), None)
+    other = _new_number(copy, patient)
     if other is None:
         return None
     sheet.rows[row][sheet.at(key)] = other
@@ -200,8 +207,7 @@ def patient_under_two_numbers(copy: Copy, patient: str, rng: Random) -> Planted 
     if found is None:
         return None
     sheet, row = found
-    known = set(copy.patients)
-    other = next((n for n in (patient[:-2] + f"{i:02}" for i in range(99, 0, -1)) if n not in known), None)
+    other = _new_number(copy, patient)
     if other is None:
         return None
     sheet.rows.append(list(sheet.rows[row]))
