@@ -47,7 +47,7 @@ from allpool.models.operations import (
     ResourceHistory,
     SourceFile,
 )
-from allpool.models.quality import PatientLink, Query, QueryEvent
+from allpool.models.quality import AnalysisQuality, PatientLink, Query, QueryEvent
 from allpool.models.staging import STAGING, child_classes, published_tables, resource_classes
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "Adsl",
     "Adtte",
     "AdverseEvent",
+    "AnalysisQuality",
     "AnalysisResult",
     "AnalysisSubject",
     "Base",

@@ -79,6 +79,24 @@ class QueryEvent(Base):
     comment: Mapped[str | None] = mapped_column(Text)
 
 
+class AnalysisQuality(Base):
+    """How much an analysis rests on data that nobody questions: the subjects behind it, by their queries.
+
+    A query counts while it is open or answered; `subjects` = `held` + `warned` + `clear`.
+    """
+
+    __tablename__ = "analysis_quality"
+
+    analysis_id: Mapped[str] = mapped_column(String, primary_key=True)
+    """As in `analysis_subject`."""
+    subjects: Mapped[int] = mapped_column(Integer)
+    held: Mapped[int] = mapped_column(Integer)
+    """Subjects of whom something is held back: the result does without it."""
+    warned: Mapped[int] = mapped_column(Integer)
+    """Subjects of whom nothing is held back, and something in the store is doubted."""
+    clear: Mapped[int] = mapped_column(Integer)
+
+
 class PatientLink(Base):
     """Two patients of different studies or centres who may be, are, or are not one person."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -68,10 +68,12 @@ def write_report(
     output: Path,
     release: str | None = None,
     minimum: int = 1,
+    questions: Mapping[tuple[str, str], str] | None = None,
 ) -> Path:
     """Write `index.html` and `figures/` into `output`; return the page. Same store, same bytes.
 
     `results` are as they may leave; of the page's own counts of persons those below `minimum` are withheld.
+    `questions` says by plan and step how much the result rests on data that nobody questions.
     """
     output.mkdir(parents=True, exist_ok=True)
     pictures = {(r.plan.plan, r.step.id): _picture(r, output) for r in results}
@@ -99,6 +101,7 @@ def write_report(
                         "notes": notes_of(result),
                         "picture": pictures[plan.plan, result.step.id],
                         "table": result.answer.table,
+                        "questions": (questions or {}).get((plan.plan, result.step.id)),
                     }
                     for result in results
                     if result.plan.plan == plan.plan

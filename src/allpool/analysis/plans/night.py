@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from allpool.analysis.pages.report import write_report
 from allpool.analysis.pages.wording import interval, shown
 from allpool.analysis.plans.outcomes import store_results
 from allpool.analysis.plans.plan import Plan, load_plan
+from allpool.analysis.plans.questions import Questioned, store_questions
 from allpool.analysis.plans.released import released
 from allpool.analysis.plans.result_files import write_results
 from allpool.analysis.plans.run import StepResult, run_step
@@ -86,10 +87,19 @@ def analyse(
             tables = replace(tables, published=read_printed(connection))
         results = [run_step(plan, step, tables, catalogue) for plan in loaded for step in plan.steps]
         store_results(connection, results, catalogue, release=release)
+        questions = store_questions(connection, results, release=release)
         minimum = minimum_for(connection, disclosure_minimum)
     leaving = [released(result, minimum=minimum) for result in results]
     if output is not None:
-        write_page(engine, leaving, catalogue, output=output, release=release, minimum=minimum)
+        write_page(
+            engine,
+            leaving,
+            catalogue,
+            output=output,
+            release=release,
+            minimum=minimum,
+            questions=questions,
+        )
         if files:
             write_results(leaving, catalogue, release=release, folder=output)
     return [line for result in leaving if whole or result.step.headline for line in headlines(result)]
@@ -125,10 +135,29 @@ def write_page(
     output: Path,
     release: str | None,
     minimum: int = MINIMUM,
+    questions: Mapping[tuple[str, str], Questioned] | None = None,
 ) -> Path:
-    """Write the page of `results` and return it; of its own counts none of 1 to `minimum` - 1 persons."""
+    """Write the page of `results` and return it; of its own counts none of 1 to `minimum` - 1 persons.
+
+    `questions` tells by plan and step how many of the subjects have open queries.
+    """
+    said = {
+        (result.plan.plan, result.step.id): questions[result.plan.plan, result.step.id].said(
+            result, minimum=minimum
+        )
+        for result in results
+        if questions
+    }
     with engine.connect() as connection:
-        return write_report(connection, results, catalogue, output=output, release=release, minimum=minimum)
+        return write_report(
+            connection,
+            results,
+            catalogue,
+            output=output,
+            release=release,
+            minimum=minimum,
+            questions=said,
+        )
 
 
 def _group(result: StepResult, group: str | None) -> str:

@@ -14,6 +14,15 @@ depends_on: str | None = None
 def upgrade() -> None:
     """Bring a store from 0003 to 0004."""
     op.create_table(
+        "analysis_quality",
+        sa.Column("analysis_id", sa.String(), nullable=False),
+        sa.Column("subjects", sa.Integer(), nullable=False),
+        sa.Column("held", sa.Integer(), nullable=False),
+        sa.Column("warned", sa.Integer(), nullable=False),
+        sa.Column("clear", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("analysis_id", name=op.f("pk_analysis_quality")),
+    )
+    op.create_table(
         "patient_link",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("first_patient", sa.String(), nullable=False),
@@ -106,3 +115,4 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_patient_link_first_patient"))
 
     op.drop_table("patient_link")
+    op.drop_table("analysis_quality")
