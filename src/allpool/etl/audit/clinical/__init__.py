@@ -8,6 +8,7 @@ whom it leaves alone. `selects` and `queries` make SQL of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from allpool.etl.audit.clinical.files import ClinicalRule, RuleFile, rule_files
 from allpool.etl.audit.clinical.queries import queries
@@ -31,7 +32,7 @@ def clinical_rules(dictionary: Dictionary, *, published: Published | None = None
 
 def _rule(entry: ClinicalRule, published: Published | None) -> Rule:
     found = queries(entry.row, entry.column, entry.check, published=published)
-    return key_rule(
+    rule = key_rule(
         found.keys,
         rule=entry.rule,
         table=entry.row.table,
@@ -47,3 +48,4 @@ def _rule(entry: ClinicalRule, published: Published | None) -> Rule:
         title=entry.title,
         words=entry.expected,
     )
+    return replace(rule, beside=entry.beside)

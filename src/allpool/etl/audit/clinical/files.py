@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from allpool.etl.audit.clinical.conditions import OTHER, owner
 from allpool.etl.audit.clinical.forms import Companion, Form, Side, read_by, read_of
 from allpool.etl.audit.clinical.selects import columns_of
+from allpool.etl.audit.moments import partial_dates
 from allpool.etl.audit.rules import Category, Context, Severity
 from allpool.mappings.dictionary import Dictionary, Frozen, load_dictionary
 from allpool.mappings.positions import Document, Location, read_yaml
@@ -76,6 +77,15 @@ class ClinicalRule(Frozen):
     def rule(self) -> str:
         """The id as the audit says it."""
         return f"{PREFIX}{self.id}"
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The row's other columns that take part: what its conditions and the form read of it."""
+        dates, parts = partial_dates(self.row.table), self.row.parts
+        read = dict.fromkeys((*self.row.names(), *read_by(self.check)))
+        named = {f"{name}_date" if name in dates else name for name in read if name not in parts}
+        named |= {parts[name].element for name in read if name in parts}
+        return tuple(sorted(named - {self.column, "data_element"}))
 
 
 class RuleFile(Frozen):
