@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from allpool.etl.audit.clinical.conditions import OTHER, owner
-from allpool.etl.audit.clinical.forms import Companion, Form, Side, read_by, read_of
+from allpool.etl.audit.clinical.forms import KEYS, Companion, Form, Side, read_by, read_of
 from allpool.etl.audit.clinical.selects import columns_of
 from allpool.etl.audit.moments import partial_dates
 from allpool.etl.audit.rules import Category, Context, Severity
@@ -124,44 +124,46 @@ def load_rule_files(folder: Path, dictionary: Dictionary) -> tuple[RuleFile, ...
 
 
 def _check(rule: ClinicalRule, document: Document, at: Location, dictionary: Dictionary) -> None:
-    if rule.row.table not in STAGING:
-        document.fail(f"there is no table {rule.row.table}", (*at, "row", "table"))
-    if rule.column not in STAGING[rule.row.table].c:
-        document.fail(f"{rule.row.table} has no column {rule.column}", (*at, "column"))
     if rule.element is not None and rule.element not in dictionary:
         document.fail(f"the dictionary has no element {rule.element}", (*at, "element"))
-    for side, names in _sides(rule):
-        if side.table not in STAGING:
-            document.fail(f"there is no table {side.table}", (*at, "check"))
-        for element in (*side.elements, *(part.element for part in side.parts.values())):
-            if element not in dictionary:
-                document.fail(f"the dictionary has no element {element}", at)
-        for name in (*side.names(), *names):
-            _check_name(name, side, document, at)
-        if isinstance(side, Companion) and side.column not in STAGING[side.table].c:
-            document.fail(f"{side.table} has no column {side.column}", (*at, "check"))
     called = {OTHER, *(other.name for other in rule.check.companions())}
-    for other in rule.check.companions():
-        for name in (name for condition in other.compare for name in condition.names()):
-            if owner(name) not in (None, *called):
-                document.fail(f"no companion is called {owner(name)}", (*at, "check"))
+    for side, names in _sides(rule):
+        place = (*at, "row") if side is rule.row else (*at, "check")
+        _check_side(side, names, document, place, dictionary)
+        column = side.column if isinstance(side, Companion) else rule.column
+        if column not in STAGING[side.table].c:
+            document.fail(
+                f"{side.table} has no column {column}", at if side is not rule.row else (*at, "column")
+            )
+        if isinstance(side, Companion):
+            for name in (name for condition in side.compare for name in condition.names()):
+                if owner(name) not in (None, *called):
+                    document.fail(f"no companion is called {owner(name)}", place)
     for kind in ("fails", "holds"):
         for example in getattr(rule, kind):
             _check_example(rule, kind, example, document, at)
+
+
+def _check_side(
+    side: Side, names: tuple[str, ...], document: Document, at: Location, dictionary: Dictionary
+) -> None:
+    if side.table not in STAGING:
+        document.fail(f"there is no table {side.table}", (*at, "table"))
+    for element in (*side.elements, *(part.element for part in side.parts.values())):
+        if element not in dictionary:
+            document.fail(f"the dictionary has no element {element}", at)
+    for name in (*side.names(), *names):
+        try:
+            list(columns_of(side, [name]))
+        except KeyError:
+            if name not in KEYS:
+                document.fail(f"{side.table} has no column, date or part called {name}", at)
 
 
 def _sides(rule: ClinicalRule) -> Iterator[tuple[Side, tuple[str, ...]]]:
     yield rule.row, read_by(rule.check)
     for other in rule.check.companions():
         yield other, read_of(rule.check, other)
-
-
-def _check_name(name: str, side: Side, document: Document, at: Location) -> None:
-    try:
-        list(columns_of(side, [name]))
-    except KeyError:
-        if name != "study":
-            document.fail(f"{side.table} has no column, date or part called {name}", at)
 
 
 def _check_example(rule: ClinicalRule, kind: str, example: Example, document: Document, at: Location) -> None:
