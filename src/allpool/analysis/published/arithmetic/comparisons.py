@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtrc, xlogy
+from scipy.stats import hypergeom
 
 from allpool.analysis.estimators.contingency import chi_square
 from allpool.analysis.proportions import fisher
@@ -49,6 +51,30 @@ def p_values(shares: TwoShares) -> dict[str, float]:
         "chi-square": chi_square(table).p,
         "chi-square with correction": chi_square(table, correction=True).p,
     }
+
+
+def rarer_tests(shares: TwoShares, p: Printed) -> tuple[str, ...]:
+    """Return the names of less usual tests whose P value is printed so.
+
+    One-sided and mid-P Fisher (Lancaster 1961, JASA 56:223), the likelihood ratio, and Pearson's chi-square
+    times (N - 1)/N (Campbell 2007, Stat Med 26:3661).
+    """
+    table = np.array(shares.table)
+    if not (table.sum(axis=0).all() and table.sum(axis=1).all()):
+        return ()
+    n, hits = int(table.sum()), shares.first + shares.second
+    drawn = hypergeom(n, hits, shares.of_first)
+    below, here = float(drawn.cdf(shares.first)), float(drawn.pmf(shares.first))
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
+    ratio = 2 * float(xlogy(table, table / expected).sum())
+    found = {
+        "Fisher, less": below,
+        "Fisher, greater": 1 - below + here,
+        "Fisher mid-P": fisher(shares.table) - here / 2,
+        "likelihood ratio": float(chdtrc(1, ratio)),
+        "N - 1 chi-square": float(chdtrc(1, chi_square(table).chi2 * (n - 1) / n)),
+    }
+    return tuple(name for name, value in found.items() if p.holds(value))
 
 
 def groups(first: Printed, second: Printed, *, most: int, total: int | None = None) -> Iterator[TwoShares]:

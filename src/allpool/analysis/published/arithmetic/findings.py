@@ -25,6 +25,7 @@ RULES: dict[str, Rule] = {
     "denominator-of-other-group": Rule(
         "error", "the denominator of a figure is the size that its population is said to have"
     ),
+    "denominators-differ": Rule("warning", "figures of one population in one table are of one denominator"),
     "share-of-no-count": Rule("error", "a percentage is that of a whole number of its group (GRIM)"),
     "share-of-other-count": Rule("error", "a percentage is that of the count beside it"),
     "share-of-other-group": Rule(
@@ -37,7 +38,9 @@ RULES: dict[str, Rule] = {
     ),
     "parts-above-whole": Rule("error", "parts that exclude one another are no more than the whole"),
     "parts-below-whole": Rule("warning", "parts that leave nobody out add up to the whole"),
-    "percentages-above-100": Rule("error", "parts that exclude one another are at most 100 % together"),
+    "percentages-of-whole": Rule(
+        "error", "parts that exclude one another are at most 100 % together, and 100 % if nobody is left out"
+    ),
     "grade-above-any": Rule("error", "no more have an event of some grades than have it of any"),
     "two-sizes": Rule("warning", "a group that is named once has one size"),
     "estimate-outside-interval": Rule("error", "an estimate lies in its own interval"),
@@ -50,7 +53,7 @@ RULES: dict[str, Rule] = {
     ),
     "labels-swapped": Rule("error", "survivals stand at the group that can have them, not at the other"),
     "curve-rises": Rule("error", "survival falls in time, and cumulative incidence rises"),
-    "event-free-above-overall": Rule("error", "no more are free of events than are alive"),
+    "event-free-above-overall": Rule("warning", "no more are free of events than are alive"),
     "median-against-curve": Rule("error", "a median time and a survival at a time are of one curve"),
     "clocks-in-conflict": Rule(
         "error", "events, their printed times and follow-up leave room for the printed survival"

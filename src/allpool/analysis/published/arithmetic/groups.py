@@ -68,11 +68,11 @@ class Groups:
         """Return how many the figure is of: as printed with it, or of the arm that its id names."""
         if (own := entry.size()) is not None:
             return own
-        given, fitting = group_words(entry.id), []
-        for arm in entry.arms:
-            others = frozenset[str]().union(*(other.words for other in entry.arms if other is not arm))
-            if arm.words and arm.words - others <= given:
-                fitting.append(arm.n)
+        given = group_words(entry.id)
+        names = [arm.words[-1] for arm in entry.arms if arm.words]
+        if len(set(names)) < len(entry.arms):
+            return None  # the word before the number does not tell them apart
+        fitting = [arm.n for arm, name in zip(entry.arms, names, strict=True) if name in given]
         return fitting[0] if len(fitting) == 1 else None
 
     def wider(self, entry: Entry) -> tuple[int, Entry] | None:
@@ -140,6 +140,11 @@ def exclusive(first: str, second: str) -> bool:
     """Return whether nobody is in both of two groups."""
     known = vocabulary()
     return any({first, second} == pair for pair in (*known.exclusive, *known.complements))
+
+
+def complementary(first: str, second: str) -> bool:
+    """Return whether everybody is in one of two groups."""
+    return any({first, second} == pair for pair in vocabulary().complements)
 
 
 def _kinds(test: Entry) -> frozenset[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import asin, exp, log, sin, sqrt
 
-from scipy.stats import beta
+from scipy.optimize import brentq
+from scipy.stats import beta, binom
 
 from allpool.analysis.estimators.arrays import critical_value
 from allpool.analysis.proportions import proportion
@@ -62,12 +63,40 @@ def _jeffreys(count: int, of: int, level: float) -> Limits:
     return (0.0 if count == 0 else low), (1.0 if count == of else high)
 
 
+def _logit(count: int, of: int, level: float) -> Limits:
+    if count in (0, of):
+        return _exact(count, of, level)  # the log odds have no error there
+    odds, half = log(count / (of - count)), critical_value(level) * sqrt(1 / count + 1 / (of - count))
+    return 1 / (1 + exp(half - odds)), 1 / (1 + exp(-half - odds))
+
+
+def _arcsine(count: int, of: int, level: float) -> Limits:
+    middle, half = asin(sqrt(count / of)), critical_value(level) / (2 * sqrt(of))
+    return sin(max(middle - half, 0.0)) ** 2, sin(min(middle + half, asin(1.0))) ** 2
+
+
+def _mid_p(count: int, of: int, level: float) -> Limits:
+    """Half of the observed count's probability is in each tail (Lancaster 1961, JASA 56:223)."""
+
+    def above(p: float) -> float:
+        return float(binom.sf(count, of, p) + binom.pmf(count, of, p) / 2)
+
+    tail = (1 - level) / 2
+    low = 0.0 if count == 0 else float(brentq(lambda p: above(p) - tail, 0.0, 1.0))
+    high = 1.0 if count == of else float(brentq(lambda p: 1 - above(p) - tail, 0.0, 1.0))
+    return low, high
+
+
+_exact = _ours("clopper-pearson")
 METHODS: dict[str, Callable[[int, int, float], Limits]] = {
-    "Clopper-Pearson": _ours("clopper-pearson"),
+    "Clopper-Pearson": _exact,
     "Wilson": _ours("wilson"),
     "Wilson with continuity correction": _ours("wilson-cc"),
     "Wald": _wald,
     "Wald with continuity correction": _wald_corrected,
     "Agresti-Coull": _agresti_coull,
     "Jeffreys": _jeffreys,
+    "logit": _logit,
+    "arcsine": _arcsine,
+    "mid-P": _mid_p,
 }

@@ -22,7 +22,7 @@ class Arm:
 
     label: str
     n: int
-    words: frozenset[str]
+    words: tuple[str, ...]
 
 
 def said(population: str) -> str:
@@ -55,5 +55,5 @@ def arms(population: str) -> tuple[Arm, ...]:
         if number is None:
             return ()
         label = part[: number.start()].strip() if number.re is not WHOLE else ""
-        found.append(Arm(label or part.strip(), int(number[1]), frozenset(text_words(label))))
+        found.append(Arm(label or part.strip(), int(number[1]), text_words(label)))
     return tuple(found)

@@ -40,12 +40,8 @@ class Report:
     def findings(self) -> tuple[Finding, ...]:
         """What is broken, in the order of files and lines, errors first in each record."""
         found = [item.finding for item in self.checked if item.finding is not None]
-        place = {
-            (p.study, e.id): i for i, (p, e) in enumerate((p, e) for p in self.papers for e in p.entries)
-        }
-        return tuple(
-            sorted(found, key=lambda f: (place[f.entry.study, f.entry.id], f.severity != "error", f.rule))
-        )
+        place = {entry: i for i, entry in enumerate(e for paper in self.papers for e in paper.entries)}
+        return tuple(sorted(found, key=lambda f: (place[f.entry], f.severity != "error", f.rule)))
 
     @cached_property
     def undecided(self) -> tuple[Checked, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from allpool.analysis.published.arithmetic.checks.curve_order import months
@@ -10,16 +10,27 @@ from allpool.analysis.published.arithmetic.checks.curves import curves
 from allpool.analysis.published.arithmetic.entries import Entry
 from allpool.analysis.published.arithmetic.findings import Checked, broken, kept, undecided
 from allpool.analysis.published.arithmetic.groups import Groups
-from allpool.analysis.published.arithmetic.printed import Printed
+from allpool.analysis.published.arithmetic.printed import NOISE, Printed
 from allpool.analysis.published.arithmetic.shares import share
 from allpool.analysis.published.arithmetic.survival import Curve, at_risk
-from allpool.analysis.published.arithmetic.words import endpoint, id_words, text_words, vocabulary
+from allpool.analysis.published.arithmetic.words import (
+    endpoint,
+    group_words,
+    id_words,
+    text_words,
+    vocabulary,
+)
 
 RULE = "clocks-in-conflict"
+DEATHS = frozenset({"death", "deaths", "times", "time"})
+"""Words of an id that lists when patients died."""
 
 
 def check(groups: Groups) -> Iterator[Checked]:
     """Yield whether the events that can have happened by a time leave the survival that is printed for it."""
+    for entry, curve in curves(groups):
+        if (time := entry.number("time")) is not None:
+            yield from _listed(groups, entry, curve, time)
     for counted in groups.paper.own:
         total, n = counted.whole("value"), groups.size(counted)
         if id_words(counted.id)[-1] != "events" or total is None or n is None:
@@ -29,6 +40,46 @@ def check(groups: Groups) -> Iterator[Checked]:
             time = entry.number("time")
             if kind == "event_free" and time is not None and entry.population == counted.population:
                 yield _held(groups, counted, (entry, curve, time), total, n)
+
+
+def _listed(groups: Groups, entry: Entry, curve: Curve, time: Printed) -> Iterator[Checked]:
+    """Hold the survival at a time against listed times of every death: each costs at least 1/n of it."""
+    n = groups.size(entry)
+    if n is None or vocabulary().endpoints.get(endpoint(entry.id) or "") != "overall":
+        return
+    for times in groups.paper.own:
+        if times.statistic != "time_list" or group_words(times.id) - DEATHS != group_words(entry.id):
+            continue
+        at = [moved for number in times.numbers("value") if (moved := months(times, number)) is not None]
+        surely, perhaps = (sum(test(one) for one in at) for test in _by(time))
+        if not at or not DEATHS & group_words(times.id):
+            continue
+        found = at_risk(curve, n, deaths=perhaps)
+        if not found.decided:
+            yield undecided(RULE, f"too many numbers at risk to try for {n} patients", entry, times)
+            continue
+        most = float(share(n - min(surely, n), n))
+        if found.found and float(curve.survival.low) <= most + NOISE:
+            yield kept(RULE, entry, times)
+            continue
+        yield broken(
+            RULE,
+            entry,
+            times,
+            printed=f"{curve.survival.text} % of {n} at {time.text} months",
+            why=f"{perhaps} of the {len(at)} listed deaths are by then"
+            + (
+                f", so at most {most:.1f} % are alive"
+                if found.found
+                else ", and no numbers at risk give it so"
+            ),
+            possible="deaths that are not listed, or times counted from another origin",
+        )
+
+
+def _by(time: Printed) -> tuple[Callable[[Printed], bool], Callable[[Printed], bool]]:
+    """Return whether a printed time is surely, and whether it is perhaps, not later than another."""
+    return (lambda one: one.high <= time.low), (lambda one: one.low <= time.high)
 
 
 def _held(groups: Groups, counted: Entry, at: tuple[Entry, Curve, Printed], total: int, n: int) -> Checked:
@@ -91,14 +142,12 @@ def _late(groups: Groups, counted: Entry, curve: Entry, time: Printed) -> Iterat
 
 def _is_part(times: Entry, counted: Entry) -> bool:
     """Return whether listed times are those of one kind of the events that are counted."""
-    words = set(text_words(times.population))
-    for kind, many in counted.mapping("detail").items():
-        own = set(kind.lower().split("_"))
-        plural = {f"{word}s" for word in own} | own
-        named = own <= {word for word in plural if word in words} | {w.removesuffix("s") for w in words}
-        if named and str(many) == str(len(times.numbers("value"))):
-            return True
-    return False
+    words = {word.removesuffix("s") for word in text_words(times.population)}
+    many = str(len(times.numbers("value")))
+    return any(
+        str(number) == many and {word.removesuffix("s") for word in kind.lower().split("_")} <= words
+        for kind, number in counted.mapping("detail").items()
+    )
 
 
 def _followed(groups: Groups, time: Printed) -> Entry | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from allpool.analysis.published.arithmetic.comparisons import TwoShares, p_values
+from allpool.analysis.published.arithmetic.comparisons import TwoShares, p_values, rarer_tests
 from allpool.analysis.published.arithmetic.comparisons import groups as two_groups
 from allpool.analysis.published.arithmetic.entries import Entry
 from allpool.analysis.published.arithmetic.findings import Checked, broken, kept
@@ -17,6 +17,8 @@ from allpool.analysis.published.arithmetic.shares import counts
 
 NAMED = {"fisher_p": ("Fisher",), "chi2_p": ("chi-square", "chi-square with correction")}
 """Tests that a statistic names; of any other every usual test may be meant."""
+OF_SHARES = frozenset({*NAMED, "group_p", "univariate_p"})
+"""P values that compare shares, where their groups have them; of others the data are not printed."""
 SHOWN = 4
 Found = tuple[TwoShares, tuple[str, ...]]
 
@@ -29,6 +31,8 @@ def check(groups: Groups) -> Iterator[Checked]:
             continue
         if test.statistic == "logrank_p":
             yield from later_deaths(groups, test)
+            continue
+        if test.statistic not in OF_SHARES:
             continue
         if test.mapping("table"):
             yield from _of_table(test, test.p)
@@ -94,6 +98,10 @@ def _judged(
     if not tables:
         return
     found = [(two, names) for two in tables if (names := _names(two, p))]
+    rarer = [(two, names) for two in tables if (names := rarer_tests(two, p))]
+    if not found and rarer:
+        yield from _tests(test, rarer, compared)
+        return
     if not found:
         two = tables[0]
         given = ", ".join(f"{name} {value:.4f}" for name, value in _values(two).items())

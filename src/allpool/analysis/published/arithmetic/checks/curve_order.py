@@ -23,6 +23,8 @@ MONTHS = {
 }
 """Months in a unit of time: UCUM's mean month is a twelfth of 365.25 days."""
 NOT_REACHED = "not reached"
+DIGITS = Fraction(1, 100)
+"""Percent; coarser survivals are alike by chance."""
 
 
 def check(groups: Groups) -> Iterator[Checked]:
@@ -99,7 +101,9 @@ def _end_points(entries: Sequence[Entry]) -> Iterator[Checked]:
                     free,
                     overall,
                     printed=f"{b.text} % free of events, {a.text} % alive",
-                    why="who is free of events is alive, and more are free of events than alive",
+                    why="who is free of events is alive; Kaplan-Meier gives this only where many "
+                    "are censored after an event and few are left of whom one dies",
+                    possible="the two the other way round",
                 )
             else:
                 yield kept("event-free-above-overall", free, overall)
@@ -167,7 +171,7 @@ def _repeated(groups: Groups, survivals: Sequence[Entry]) -> Iterator[Checked]:
     """Hold survivals of different groups against each other, where no share of so few gives the digits."""
     for first, second in combinations(survivals, 2):
         a, b = _needed(first, "percent"), _needed(second, "percent")
-        if a.text != b.text or group_words(first.id) == group_words(second.id):
+        if a.text != b.text or a.high - a.low > DIGITS or group_words(first.id) == group_words(second.id):
             continue
         least = smallest_denominator(a)
         sizes = [n for e in (first, second) for n in (groups.size(e), *(arm.n for arm in e.arms)) if n]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 
 from allpool.analysis.published.arithmetic.entries import Entry
 from allpool.analysis.published.arithmetic.findings import Checked, broken, kept
@@ -87,42 +88,50 @@ def _classes(groups: Groups) -> Iterator[Checked]:
 
 def _pairs(groups: Groups) -> Iterator[Checked]:
     """Hold two groups of which nobody is in both, or of which everybody is in one, against the whole."""
-    entries = [entry for entry in _counts(groups) if groups.size(entry) is not None]
-    for i, first in enumerate(entries):
-        for second in entries[i + 1 :]:
-            if first.population != second.population or groups.size(first) != groups.size(second):
-                continue
-            if (all_in := _kind(first, second)) is not None:
-                yield _pair(groups, first, second, all_in=all_in)
+    entries = [e for e in groups.paper.own if e.statistic in COUNTS and not e.content.get("unit")]
+    for first, second in combinations(entries, 2):
+        if first.population != second.population or groups.size(first) != groups.size(second):
+            continue
+        if (all_in := _kind(first, second)) is not None:
+            yield from _counted_pair(groups, first, second, all_in=all_in)
+            yield from _shared_pair(first, second, all_in=all_in)
 
 
-def _pair(groups: Groups, first: Entry, second: Entry, *, all_in: bool) -> Checked:
-    total, counts = groups.size(first), (first.count() or 0, second.count() or 0)
-    if total is None:
-        raise AssertionError("only groups with a size are added")
-    given = sum(counts)
-    percentages = first.number("percent"), second.number("percent")
-    if given > total or (all_in and given < total):
-        above = given > total
-        return broken(
-            "parts-above-whole" if above else "parts-below-whole",
-            first,
-            second,
-            printed=f"{counts[0]} and {counts[1]} of {total}",
-            why=f"{'nobody is in both' if above else 'everybody is in one'}, and they add up to {given}",
-            possible=f"{total - counts[1]} and {counts[1]}, or {counts[0]} and {total - counts[0]}",
-        )
-    if percentages[0] is not None and percentages[1] is not None:
-        least = percentages[0].low + percentages[1].low
-        if least > 100:
-            return broken(
-                "percentages-above-100",
-                first,
-                second,
-                printed=f"{percentages[0].text} % and {percentages[1].text} %",
-                why=f"nobody is in both, and together they are at least {float(least):.1f} %",
-            )
-    return kept("parts-above-whole", first, second)
+def _counted_pair(groups: Groups, first: Entry, second: Entry, *, all_in: bool) -> Iterator[Checked]:
+    total, a, b = groups.size(first), first.count(), second.count()
+    if total is None or a is None or b is None:
+        return
+    above = a + b > total
+    if not above and (a + b == total or not all_in):
+        yield kept("parts-above-whole", first, second)
+        return
+    yield broken(
+        "parts-above-whole" if above else "parts-below-whole",
+        first,
+        second,
+        printed=f"{a} and {b} of {total}",
+        why=f"{'nobody is in both' if above else 'everybody is in one'}, and they add up to {a + b}",
+        possible=f"{total - b} and {b}, or {a} and {total - a}",
+    )
+
+
+def _shared_pair(first: Entry, second: Entry, *, all_in: bool) -> Iterator[Checked]:
+    a, b = first.number("percent"), second.number("percent")
+    if a is None or b is None:
+        return
+    above, below = a.low + b.low > 100, all_in and a.high + b.high < 100
+    if not above and not below:
+        yield kept("percentages-of-whole", first, second)
+        return
+    yield broken(
+        "percentages-of-whole",
+        first,
+        second,
+        printed=f"{a.text} % and {b.text} %",
+        why=f"{'nobody is in both' if above else 'everybody is in one'}, and together they are "
+        + (f"at least {float(a.low + b.low):.1f} %" if above else f"at most {float(a.high + b.high):.1f} %"),
+        possible=f"{100 - float(b.value):g} % and {b.text} %, or {a.text} % and {100 - float(a.value):g} %",
+    )
 
 
 def _kind(first: Entry, second: Entry) -> bool | None:

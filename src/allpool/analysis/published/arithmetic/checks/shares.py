@@ -10,7 +10,7 @@ from allpool.analysis.published.arithmetic.comparisons import groups as two_grou
 from allpool.analysis.published.arithmetic.comparisons import tests
 from allpool.analysis.published.arithmetic.entries import Entry
 from allpool.analysis.published.arithmetic.findings import Checked, broken, kept
-from allpool.analysis.published.arithmetic.groups import Groups, exclusive, label
+from allpool.analysis.published.arithmetic.groups import Groups, complementary, exclusive, label
 from allpool.analysis.published.arithmetic.printed import Printed
 from allpool.analysis.published.arithmetic.shares import (
     counts,
@@ -30,7 +30,7 @@ def check(groups: Groups) -> Iterator[Checked]:
     """Yield whether each percentage is that of a whole number of its group."""
     of_unsaid: dict[str, list[Entry]] = defaultdict(list)
     for entry in groups.paper.own:
-        if entry.statistic in CURVES:
+        if entry.statistic in CURVES or str(entry.content.get("unit", "%")) != "%":
             continue
         n = groups.size(entry)
         for name, percent in _percentages(entry):
@@ -130,13 +130,16 @@ def _splits(groups: Groups) -> Iterator[Checked]:
         if entry.statistic not in CURVES and entry.number("percent") and groups.size(entry) is None
     ]
     for first, second in pairwise(unsaid):
-        names = label(first, [second]), label(second, [first])
-        if names[0] is None or names[1] is None or not exclusive(names[0], names[1]):
+        one, other = label(first, [second]), label(second, [first])
+        if one is None or other is None or not exclusive(one, other):
+            continue
+        both = (groups.limit(one) or 0) + (groups.limit(other) or 0)
+        if not complementary(one, other) and both != groups.paper.total:
             continue
         shared = set(text_words(first.population)) & set(text_words(second.population))
-        whole = max(groups.named_by(shared), key=lambda one: (len(one.words), -one.n), default=None)
+        whole = max(groups.named_by(shared), key=lambda size: (len(size.words), -size.n), default=None)
         if whole is not None:
-            yield _split(groups, first, second, whole.n, whole.entry, (names[0], names[1]))
+            yield _split(groups, first, second, whole.n, whole.entry, (one, other))
 
 
 def _split(

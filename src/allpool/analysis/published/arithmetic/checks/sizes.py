@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from allpool.analysis.published.arithmetic.entries import Entry
@@ -16,6 +17,7 @@ def check(groups: Groups) -> Iterator[Checked]:
         if entry.statistic in COUNTS and not entry.content.get("unit"):
             yield from _within(groups, entry)
             yield from _denominator(entry)
+    yield from _same_denominator(groups)
     yield from _one_size(groups)
 
 
@@ -50,6 +52,31 @@ def _denominator(entry: Entry) -> Iterator[Checked]:
         why=f"the denominator is {given}, the population is printed with {named}",
         possible=f"of {named}, or another population",
     )
+
+
+def _same_denominator(groups: Groups) -> Iterator[Checked]:
+    """Hold denominators of one table and one population against each other."""
+    found: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in groups.paper.own:
+        known = entry.stated and entry.whole("denominator") is not None and not entry.content.get("unit")
+        if known and size(entry.population) is None and not entry.arms:
+            found[str(entry.content.get("location")), entry.population].append(entry)
+    for entries in found.values():
+        each = Counter(entry.whole("denominator") for entry in entries)
+        (usual, _), *others = each.most_common()
+        if not others:
+            yield kept("denominators-differ", *entries)
+            continue
+        odd = [entry for entry in entries if entry.whole("denominator") != usual]
+        yield broken(
+            "denominators-differ",
+            odd[0],
+            *odd[1:],
+            printed=", ".join(f"of {entry.whole('denominator')} ({entry.id})" for entry in odd),
+            why=f"{each[usual]} figures of the same population in the same place are of {usual}",
+            possible=f"of {usual}, or a population with a name of its own",
+            quiet=[entry for entry in entries if entry not in odd],
+        )
 
 
 def _one_size(groups: Groups) -> Iterator[Checked]:
