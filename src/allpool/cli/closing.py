@@ -58,6 +58,8 @@ def print_report(consortium: Consortium, report: NightReport[Any]) -> None:
             console.print(f"{result.feed}: {line}", style="yellow", markup=False)
     if report.analysis:
         print_results(console, report.analysis, title=f"results{synthetic}")
+    if report.data_docs is not None:
+        console.print(f"Data Docs of the audit: {report.data_docs}", markup=False)
     waiting = sum(result.waiting for result in report.feeds)
     if waiting:
         console.print(f"{waiting} entries wait in quarantine: allpool quarantine list", markup=False)

@@ -125,6 +125,7 @@ def _plain(report: NightReport[Any]) -> dict[str, Any]:
         "run": report.run,
         "feeds": feeds,
         "analysis": analysis,
+        "data_docs": str(report.data_docs) if report.data_docs is not None else None,
         "candidates": report.candidates,
         "seconds": report.seconds,
         "exit_code": int(report.exit_code),

@@ -19,6 +19,7 @@ from allpool.etl import operations, quarantine
 from allpool.etl.accounts import settled
 from allpool.etl.audit import Audited, Delivered, Thresholds, audit, delivered, withdraw
 from allpool.etl.clock import Clock, Watch
+from allpool.etl.data_docs import NightDocs
 from allpool.etl.delivery import Delivery, fingerprint, read_delivery, source_files
 from allpool.etl.guard import key_quality
 from allpool.etl.mapping_entries import record_mapping
@@ -88,6 +89,8 @@ class Night:
     linkage_key: bytes | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
     """How many failing rows are tolerated, and what is raised."""
+    docs: NightDocs | None = None
+    """Data Docs of this night, where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,7 @@ def audit_feeds(night: Night, staged: Sequence[Mapped]) -> dict[str, Audited]:
     with _shared(night, staged, "audit"):
         with night.engine.connect() as connection:
             waived = waivers(connection, feeds)
-        return audit(
+        audited = audit(
             night.engine,
             feeds=feeds,
             run=night.run,
@@ -205,6 +208,10 @@ def audit_feeds(night: Night, staged: Sequence[Mapped]) -> dict[str, Audited]:
             thresholds=night.thresholds,
             delivered={item.feed.id: item.delivered for item in staged if item.delivered is not None},
         )
+        if night.docs is not None:
+            counts = [_counted(item.harmonised) for item in staged]
+            night.docs.add(night.engine, audited.values(), counts, night.vocabulary, today=night.today)
+    return audited
 
 
 def _counted(harmonised: Harmonised) -> dict[str, dict[str | None, int]]:

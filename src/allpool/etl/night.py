@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from time import perf_counter
 from typing import Generic, TypeVar
 
@@ -21,6 +22,7 @@ from allpool.etl.ahead import ahead
 from allpool.etl.audit import preload
 from allpool.etl.audit.limits import load_thresholds, thresholds_mark
 from allpool.etl.clock import Watch
+from allpool.etl.data_docs import NightDocs
 from allpool.etl.feed import (
     Changed,
     FeedResult,
@@ -63,6 +65,8 @@ class NightReport(Generic[Result]):
     exit_code: ExitCode
     candidates: int = 0
     """Pairs of patients who may be one person and of whom nobody has decided."""
+    data_docs: Path | None = None
+    """First of the Data Docs' pages, where they were asked for and anything was audited."""
 
 
 def run_night(
@@ -113,8 +117,10 @@ def run_night(
             dry_run=dry_run,
             watch=watch,
             thresholds=thresholds,
+            docs=_docs(consortium, run, now),
         )
         results = [_studies(night, consortium), *_run_feeds(night, consortium, feeds)]
+        pages = night.docs.close() if night.docs is not None else None
         candidates = _link(night)
         watch.step("analysis", "analyse")
         analysis = analyse(engine) if analyse is not None and not dry_run else None
@@ -122,7 +128,13 @@ def run_night(
         code = ExitCode.NEEDS_A_PERSON if asks else ExitCode.OK
         with engine.begin() as connection:
             operations.finish_run(connection, run=run, status=_status(code), finished_at=_later(now, began))
-    return NightReport(run, results, analysis, perf_counter() - began, code, candidates)
+    return NightReport(run, results, analysis, perf_counter() - began, code, candidates, pages)
+
+
+def _docs(consortium: Consortium, run: int, now: datetime) -> NightDocs | None:
+    if not consortium.content.quality.data_docs:
+        return None
+    return NightDocs(consortium.output, run=run, title=consortium.name, now=now)
 
 
 def _link(night: Night) -> int:

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002 (the library prescribes the arguments)
+# ruff: noqa: ARG002, ARG003 (the library prescribes the arguments)
 """Our expectations for Great Expectations. Import this module only where the audit runs: it takes seconds.
 
 Two needs that the library's own do not meet. Its expectations say how many rows fail only together with some
@@ -28,11 +28,42 @@ from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.expectations.registry import get_metric_kwargs
+from great_expectations.render.components import (
+    LegacyDiagnosticRendererType,
+    LegacyRendererType,
+    RenderedStringTemplateContent,
+)
+from great_expectations.render.renderer.renderer import renderer
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import ValidationDependencies
 from sqlalchemy import case, column, func, literal_column, select, table, text
 
 FAILED = "unexpected_count"
+ROWS = "element_count"
+
+
+class Told:
+    """What Data Docs say of an expectation: its rule's sentence, and how many rows fail it."""
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    def _prescriptive_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None
+    ) -> list[Any]:
+        meta = (result.expectation_config if result is not None else configuration).meta
+        params = {"rule": meta["rule"], "expected": meta["expected"]}
+        template = {"template": "$rule: $expected", "params": params}
+        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
+    def _diagnostic_observed_value_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None
+    ) -> str:
+        found = result.result
+        return (
+            f"{found[FAILED]:,} of {found[ROWS]:,} rows fail" if ROWS in found else f"{found[FAILED]:,} fail"
+        )
 
 
 class Counted:
@@ -68,15 +99,15 @@ class Counted:
         return {"success": count == 0, "result": {FAILED: count}}
 
 
-class ExpectAllpoolNotNull(Counted, ExpectColumnValuesToNotBeNull):  # type: ignore[misc]
+class ExpectAllpoolNotNull(Told, Counted, ExpectColumnValuesToNotBeNull):  # type: ignore[misc]
     """The library's own expectation, counted."""
 
 
-class ExpectAllpoolInSet(Counted, ExpectColumnValuesToBeInSet):  # type: ignore[misc]
+class ExpectAllpoolInSet(Told, Counted, ExpectColumnValuesToBeInSet):  # type: ignore[misc]
     """The library's own expectation, counted."""
 
 
-class ExpectAllpoolBetween(Counted, ExpectColumnValuesToBeBetween):  # type: ignore[misc]
+class ExpectAllpoolBetween(Told, Counted, ExpectColumnValuesToBeBetween):  # type: ignore[misc]
     """The library's own expectation, counted."""
 
 
@@ -131,7 +162,7 @@ class AllpoolFailingKeys(TableMetricProvider):
         return int(counted.scalar_one())
 
 
-class Counting(BatchExpectation, ABC):
+class Counting(Told, BatchExpectation, ABC):
     """Base of expectations of our own: the one metric they depend on is the number of failing rows."""
 
     def _validate(

@@ -1,10 +1,15 @@
-"""Great Expectations as the engine: one suite per staging table, one expectation per rule."""
+"""Great Expectations as the engine: one suite per staging table and centre, one expectation per rule.
+
+The suites of the centres in a batch are run as one over its table: a rule's expectation is the same for all
+of them, and the library's cost is by the expectation. What it counts together, our query of the failing rows
+takes apart by centre, and both must agree.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import groupby
@@ -15,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from allpool.errors import BrokenRuleError, StoreError
-from allpool.etl.audit.rules import Between, InSet, NotNull, Rule
+from allpool.etl.audit.rules import Between, InSet, NotNull, Rule, Severity
 from allpool.models import STAGING
 
 ADDRESS: Final = "ALLPOOL_AUDIT_STORE"
@@ -40,7 +45,7 @@ def failing_counts(engine: Engine, rules: Sequence[Rule]) -> Mapping[str, int]:
         return {}
     found: dict[str, int] = {}
     library = _library()
-    with _quiet(), _source(engine) as source:
+    with library_silent(), _source(engine) as source:
         for table, group in groupby(sorted(rules, key=lambda rule: rule.table), key=lambda rule: rule.table):
             found.update(_table_counts(engine, source, library, table, tuple(group)))
     return found
@@ -48,12 +53,12 @@ def failing_counts(engine: Engine, rules: Sequence[Rule]) -> Mapping[str, int]:
 
 def _library() -> Any:
     """Import our expectations and with them the library, once, whichever thread comes first."""
-    with _loading, _quiet():
+    with _loading, library_silent():
         return import_module("allpool.etl.audit.expectations")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def library_silent() -> Iterator[None]:
     """Keep the library's log away: it repeats SQL and database messages, and these can quote a cell."""
     logger = logging.getLogger("great_expectations")
     level, propagate = logger.level, logger.propagate
@@ -112,15 +117,37 @@ def _table_counts(
         yield rule.id, int(by_rule[rule.id].result[library.FAILED])
 
 
-def _expectation(engine: Engine, library: Any, rule: Rule) -> Any:
+def centre_suite(
+    engine: Engine, rules: Iterable[Rule], *, feed: str, table: str, severities: Mapping[str, Severity]
+) -> Any:
+    """Return the `ExpectationSuite` of one feed's rows in one table.
+
+    Each expectation's `meta` has its rule, Kahn's category and context, the severity in force for this feed
+    (`severities`, else the rule's own), its source, and the columns that Data Docs show of these.
+    """
+    import great_expectations as gx
+
+    library = _library()
+    expectations = [_expectation(engine, library, rule, severity=severities.get(rule.id)) for rule in rules]
+    meta = {"feed": feed, "table": table}
+    return gx.ExpectationSuite(suite_name(feed, table), expectations=expectations, meta=meta)
+
+
+def suite_name(feed: str, table: str) -> str:
+    """Return what the suite of one feed's rows in one table is called."""
+    return f"{feed}.{table}"
+
+
+def _expectation(engine: Engine, library: Any, rule: Rule, *, severity: Severity | None = None) -> Any:
     from great_expectations.expectations.row_conditions import Column
 
     meta = {
         "rule": rule.id,
         "category": rule.category,
         "context": rule.context,
-        "severity": rule.severity,
+        "severity": severity or rule.severity,
         "source": rule.source,
+        "expected": rule.expected,
     }
     where = {"row_condition": Column("data_element") == rule.rows[0]} if rule.rows else {}
     match rule.native:
