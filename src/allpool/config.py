@@ -50,7 +50,7 @@ class Pseudonyms(Section):
 
 
 class LinkageSection(Section):
-    """Where the key of the linkage tokens is; one for all centres, and another than that of the pseudonyms."""
+    """Where the key of the linkage tokens is: one for all centres, and another than the pseudonyms'."""
 
     key_env: str = "ALLPOOL_LINKAGE_KEY"
     key_file: str | None = None
@@ -183,7 +183,7 @@ class Consortium:
         return key
 
     def linkage_key(self, environment: Mapping[str, str] | None = None) -> bytes | None:
-        """Return the key of the linkage tokens from the environment or the key file; None where there is none.
+        """Return the key of the linkage tokens from the environment or the key file; None without one.
 
         Raises `SecretError` for one of fewer than 16 bytes, and for the key of the pseudonyms: who has one
         must not be able to make the other.

@@ -14,6 +14,7 @@ from allpool.errors import SourceError
 from allpool.etl.guard import KeyWarning, guarded, key_warning
 from allpool.etl.landing import LandedFile, Landing, land
 from allpool.etl.landing.file import NOT_LANDED
+from allpool.etl.linkage.tokens import tokened
 from allpool.etl.operations import SourceFileEntry
 from allpool.etl.readers import (
     ROW,
@@ -81,6 +82,9 @@ def read_delivery(
         for read in read_source(folder, plan.file, plan.read, name=plan.name):
             if isinstance(read, SourceTable) and isinstance(plan.read, FhirRead):
                 read = _without_refused(read, delivery.landing)
+            if isinstance(read, SourceTable) and plan.linkage is not None:
+                centre, key = (feed.centre, scene.linkage_key) if scene is not None else (feed.centre, None)
+                read = tokened(read, plan, mapping, centre=centre, key=key)
             found = guarded(read, plan, mapping) if isinstance(read, SourceTable) else read
             if isinstance(found, SourceTable) and not found.columns:
                 continue  # no resource of the type; the landing accounts for the others

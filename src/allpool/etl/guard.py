@@ -146,6 +146,7 @@ def _looked_at(table: SourceTable, plan: SourcePlan, mapping: CompiledMapping) -
     """Return the file's columns that the mapping reads, but for a patient key that nothing else reads."""
     names = {name for choice in plan.named_columns() for name in choice}
     names |= _scope_columns(mapping)
+    names -= plan.for_tokens_alone()
     return names & set(table.columns) - (set(plan.patient.column) - _also_read(plan))
 
 

@@ -13,6 +13,7 @@ from allpool.mappings.dictionary import Dictionary, load_dictionary
 from allpool.mappings.external import external_code
 from allpool.mappings.fields import check_missing, check_pattern, compile_field
 from allpool.mappings.functions import FUNCTIONS
+from allpool.mappings.linkage import compile_linkage, with_tokens
 from allpool.mappings.mapping_sheet import SourceSheet, read_mapping_sheet
 from allpool.mappings.not_collected import compile_not_collected
 from allpool.mappings.plan import ABSENT, CompiledMapping, FieldPlan, LandingPlan, RulePlan, SourcePlan
@@ -132,7 +133,7 @@ def _source(
         document.fail("what an empty cell means is said at a field, not for all columns", (*at, "missing"))
     rules = tuple(
         rule
-        for index, record in enumerate(source.records)
+        for index, record in enumerate(with_tokens(document, source, at))
         for rule in _rules(document, content, name, record, words, sheet, (*at, "records", index))
     )
     plan = SourcePlan(
@@ -150,6 +151,15 @@ def _source(
         rules=rules,
         ignore=source.ignore,
         lent=_lent(content, name),
+        linkage=compile_linkage(
+            document,
+            source,
+            words.records["patient"],
+            words.dictionary,
+            words.terminology,
+            language=content.language,
+            at=at,
+        ),
     )
     used = {column for names in plan.named_columns() for column in names}
     for column in source.ignore:

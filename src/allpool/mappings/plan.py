@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Literal
+from typing import Final, Literal
 
 from allpool.mappings.codes.relations import Relation
 from allpool.mappings.dates import DateFormat
@@ -119,6 +119,30 @@ class RulePlan:
         return found
 
 
+TOKENS: Final = "_linkage"
+"""Column of the linkage tokens of each row, which no file has."""
+
+
+@dataclass(frozen=True)
+class LinkagePlan:
+    """The columns of direct identifiers that tokens are made from, each as the names it may have."""
+
+    name: tuple[tuple[str, ...], ...] = ()
+    """Family and given name, or the full one."""
+    birth: FieldPlan | None = None
+    sex: FieldPlan | None = None
+    national_id: tuple[str, ...] = ()
+    country: str | None = None
+    hospital_number: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> list[tuple[str, ...]]:
+        """Every column, each as the names it may have."""
+        fields = [item.binding.column for item in (self.birth, self.sex) if item is not None]
+        found = (*self.name, *fields, self.national_id, self.hospital_number)
+        return [names for names in found if names]
+
+
 @dataclass(frozen=True)
 class SourcePlan:
     """One source and its rules."""
@@ -138,9 +162,18 @@ class SourcePlan:
     ignore: Mapping[str, str]
     lent: tuple[str, ...] = ()
     """Columns that other sources join."""
+    linkage: LinkagePlan | None = None
 
     def named_columns(self) -> list[tuple[str, ...]]:
         """Return every column that the source reads, each as the names it may have."""
+        return list(dict.fromkeys([*self._read(), *(self.linkage.columns if self.linkage else ())]))
+
+    def for_tokens_alone(self) -> frozenset[str]:
+        """Return the columns that linkage tokens are made from and nothing else reads."""
+        linked = {name for names in self.linkage.columns for name in names} if self.linkage else set()
+        return frozenset(linked - {name for names in self._read() for name in names})
+
+    def _read(self) -> list[tuple[str, ...]]:
         found: dict[tuple[str, ...], None] = {self.patient.column: None}
         for _, columns, _ in self.computed.values():
             found.update(dict.fromkeys(columns))
@@ -155,6 +188,7 @@ class SourcePlan:
             found.update(dict.fromkeys(condition_columns(rule.when)))
             found.update({(column,): None for column in rule.key_columns})
         made = {
+            TOKENS,
             *self.computed,
             *(f"{join.source}.{column}" for join in self.joins for column in join.columns),
         }

@@ -168,6 +168,52 @@ class PatientKey(Frozen):
     pattern: str
 
 
+class Named(Frozen):
+    """The column of one identifier; or the names that it has in different deliveries."""
+
+    column: Many
+
+
+class NationalId(Frozen):
+    """The column of a national personal number, and the country whose check digits it has."""
+
+    column: Many
+    country: Literal["cz", "cn", "de"]
+
+
+class Linkage(Frozen):
+    """Columns of direct identifiers that tokens are made from, by which a person is known in two studies.
+
+    The identifiers themselves go no further. A column that a record reads too (sex, birth) is read as ever.
+    """
+
+    family_name: Named | None = None
+    given_name: Named | None = None
+    full_name: Named | None = None
+    birth_date: Binding | None = None
+    sex: Binding | None = None
+    national_id: NationalId | None = None
+    hospital_number: Named | None = None
+    """A number that is one person's in all studies of a centre."""
+
+    @model_validator(mode="after")
+    def _makes_a_token(self) -> Linkage:
+        parts = (self.family_name, self.given_name)
+        if (parts[0] is None) != (parts[1] is None) or (parts[0] and self.full_name):
+            raise ValueError("a name is family_name and given_name, or full_name")
+        named = parts[0] is not None or self.full_name is not None
+        if named != (self.birth_date is not None):
+            raise ValueError("a token of a name takes birth_date, and birth_date a name")
+        if not (named or self.national_id or self.hospital_number):
+            raise ValueError(
+                "name what tokens are made from: national_id, hospital_number, or name and birth"
+            )
+        for binding in (self.birth_date, self.sex):
+            if binding is not None and binding.column is None:
+                raise ValueError("birth_date and sex are columns here")
+        return self
+
+
 class Scope(Frozen):
     """Study or centre: a constant, or a column (with a code table where its texts are not the ids)."""
 
@@ -218,6 +264,7 @@ class Source(Frozen):
     join: tuple[Join, ...] = ()
     compute: Mapping[str, Computed] = Field(default_factory=dict)
     records: tuple[Record, ...] = ()
+    linkage: Linkage | None = None
     ignore: Mapping[str, Text] = Field(default_factory=dict)
     """Column, or pattern with `*`, -> why it is not loaded."""
 
@@ -231,7 +278,7 @@ class Source(Frozen):
     @model_validator(mode="after")
     def _maps_something(self) -> Source:
         if not self.is_mapped:
-            if self.patient or self.records or self.join or self.compute or self.ignore:
+            if self.patient or self.records or self.join or self.compute or self.ignore or self.linkage:
                 raise ValueError("say under `read` which `resource` is mapped; else nothing is, all is kept")
         elif self.patient is None or "records" not in self.model_fields_set:
             raise ValueError("`patient` and `records` are missing: whose row it is, and what it says")

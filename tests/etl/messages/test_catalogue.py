@@ -16,6 +16,8 @@ from allpool.etl.audit import HELD_WITH, Rule, rules_for
 from allpool.etl.landing.deidentify import DROPPED, PSEUDONYM, UNKNOWN
 from allpool.etl.landing.file import NOT_LANDED
 from allpool.etl.landing.policy import load_policy
+from allpool.etl.linkage.tokens import MADE
+from allpool.etl.linkage.tokens import RULE as LINKAGE
 from allpool.etl.messages import LANGUAGES, Catalogue, load_messages, spoken
 from allpool.etl.messages.catalogue import SentenceFile
 from allpool.etl.messages.template import PLACE, Template
@@ -120,12 +122,12 @@ def test_every_sentence_of_the_audit_is_known(messages: Catalogue):
 
 
 def test_every_rule_has_a_title(messages: Catalogue):
-    names = {*code.rules(), *(rule.id for rule in audit_rules()), HELD_WITH, DOUBTFUL}
+    names = {*code.rules(), *(rule.id for rule in audit_rules()), HELD_WITH, DOUBTFUL, LINKAGE}
     assert not {name for name in names if messages.rule(re.sub(r"\{\}", "x", name)) is None}
 
 
 def test_every_reason_to_pass_over_a_cell_is_known(messages: Catalogue):
-    fixed = (UNANSWERED, BY_MISSING_CODE, KEPT, UNUSED, IGNORED_CODE, MISSING, SKIPPED, UNMATCHED)
+    fixed = (UNANSWERED, BY_MISSING_CODE, KEPT, UNUSED, IGNORED_CODE, MISSING, SKIPPED, UNMATCHED, MADE)
     landing = (PSEUDONYM, UNKNOWN, NOT_LANDED, *map(DROPPED.format, load_policy().types.values()))
     for reason in (*fixed, *landing):
         assert messages.knows(reason), reason
@@ -157,6 +159,7 @@ def test_the_catalogue_holds_nothing_that_nobody_says(messages: Catalogue):
 
 
 PARTS = {
+    MADE,
     # what stands in another sentence
     *("at most {high|amount}", "at least {low|amount}", "from {low|amount} to {high|amount}"),
     *("{names} and {number|number} more", "one named in `member`", "{number|number} are called so", "none"),

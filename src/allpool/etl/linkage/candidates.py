@@ -7,9 +7,10 @@ from typing import Final
 import polars as pl
 
 from allpool.etl.linkage.chance import prior, shares_by_chance
-from allpool.etl.linkage.pairs import alike_in_tokens, worth_comparing
+from allpool.etl.linkage.pairs import OWN, alike_in_tokens, tokens, worth_comparing
 from allpool.etl.linkage.parameters import Parameters
 from allpool.etl.linkage.scoring import scored
+from allpool.etl.linkage.tokens import KINDS
 
 METHODS: Final = ("token", "deterministic", "probabilistic")
 """From the strongest to the weakest."""
@@ -31,7 +32,7 @@ def find_candidates(persons: pl.DataFrame, parameters: Parameters) -> pl.DataFra
         prior=prior(persons, parameters),
     )
     rows = rows.join(_beside(persons, pairs, parameters), on=["first", "second"], how="left")
-    named = ["token", "centre_number", *parameters.comparisons]
+    named = ["token", *map(token_name, (*KINDS, OWN)), "centre_number", *parameters.comparisons]
     return (
         rows.with_columns(
             method=pl.when(pl.col("token") == "equal")
@@ -60,27 +61,48 @@ def _agrees(parameters: Parameters) -> pl.Expr:
     return equal & born & days & same
 
 
+def token_name(kind: str) -> str:
+    """Return the name of the evidence that tokens of a kind give."""
+    return f"token_{kind}"
+
+
 def _beside(persons: pl.DataFrame, pairs: pl.DataFrame, parameters: Parameters) -> pl.DataFrame:
-    """Return what is told of each pair and weighs nothing: its tokens, and the centre's own numbers."""
-    shared = alike_in_tokens(persons, parameters).with_columns(alike=pl.lit(True))
-    own = persons.select("id", "centre", "number", has=pl.col("token").is_not_null())
-    both = (
-        pairs.join(own, left_on="first", right_on="id", how="left")
-        .join(own, left_on="second", right_on="id", how="left", suffix="_other")
-        .join(shared, on=["first", "second"], how="left")
+    """Return what is told of each pair and weighs nothing: its tokens, and the centre's own numbers.
+
+    A token of one kind differs only where both have one; the hospital's number only within one hospital.
+    """
+    alike = alike_in_tokens(persons, parameters)
+    borne = tokens(persons).select("id", "kind").unique()
+    own = persons.select("id", "centre", "number")
+    both = pairs.join(own, left_on="first", right_on="id", how="left").join(
+        own, left_on="second", right_on="id", how="left", suffix="_other"
     )
     one_centre = pl.col("centre").is_not_null() & (pl.col("centre") == pl.col("centre_other"))
+    for kind in (*KINDS, OWN):
+        bears = borne.filter(pl.col("kind") == kind)["id"].implode()
+        equal = alike.filter(pl.col("kind") == kind).select("first", "second", equal=pl.lit(value=True))
+        known = pl.col("first").is_in(bears) & pl.col("second").is_in(bears)
+        told = known & one_centre if kind == "hospital_number" else known
+        both = (
+            both.join(equal, on=["first", "second"], how="left")
+            .with_columns(_level(pl.col("equal").fill_null(value=False), told).alias(token_name(kind)))
+            .drop("equal")
+        )
+    strong = [pl.col(token_name(kind)) for kind in (*KINDS, OWN) if kind not in parameters.weak_tokens]
+    any_equal, any_differs = (
+        pl.any_horizontal([column == level for column in strong]) for level in ("equal", "differs")
+    )
     return both.select(
         "first",
         "second",
-        token=pl.when("alike")
-        .then(pl.lit("equal"))
-        .when(pl.col("has") & pl.col("has_other"))
-        .then(pl.lit("differs"))
-        .otherwise(pl.lit("unknown")),
-        centre_number=pl.when(one_centre & (pl.col("number") == pl.col("number_other")))
-        .then(pl.lit("equal"))
-        .when(one_centre)
-        .then(pl.lit("differs"))
-        .otherwise(pl.lit("unknown")),
+        *map(token_name, (*KINDS, OWN)),
+        token=_level(any_equal, any_differs),
+        centre_number=_level(one_centre & (pl.col("number") == pl.col("number_other")), one_centre),
+    )
+
+
+def _level(equal: pl.Expr, known: pl.Expr) -> pl.Expr:
+    """Return equal, else differs where both are known, else unknown."""
+    return (
+        pl.when(equal).then(pl.lit("equal")).when(known).then(pl.lit("differs")).otherwise(pl.lit("unknown"))
     )

@@ -8,22 +8,32 @@ from typing import Final
 import polars as pl
 
 from allpool.etl.linkage.parameters import Comparison, Parameters
+from allpool.etl.linkage.tokens import KINDS
 
 SCHEMA: Final = {"first": pl.String(), "second": pl.String()}
 WHERE: Final = ("study", "centre")
+OWN: Final = "own"
+"""Kind of a token that a centre made by itself."""
 YEARS: Final = 1
 """Years of birth this far apart may still be one: an age that was cut off or rounded."""
 DAYS: Final = 2
 """Days in common that make a pair worth comparing whatever the years of birth say."""
 
 
+def tokens(persons: pl.DataFrame) -> pl.DataFrame:
+    """Return id, study, centre, kind and token: one row per token, of kind `own` where a centre made it."""
+    told = persons.select("id", *WHERE, "token").explode("token").filter(pl.col("token") != "")
+    kind = pl.col("token").str.extract(f"^({'|'.join(KINDS)}):")
+    return told.with_columns(kind=kind.fill_null(OWN))
+
+
 def alike_in_tokens(persons: pl.DataFrame, parameters: Parameters) -> pl.DataFrame:
-    """Return the pairs that bear an equal token: first, second; a pair stands once, the smaller id first.
+    """Return the pairs that bear an equal token, with its kind: first, second, kind; the smaller id first.
 
     A token that more patients bear than `most_alike` is a constant and no token.
     """
-    tokens = persons.select("id", *WHERE, "token").explode("token").filter(pl.col("token") != "")
-    return _gathered([_pairs(tokens, ["token"], most=parameters.most_alike)])
+    found = _joined(tokens(persons), ["kind", "token"], most=parameters.most_alike)
+    return found.select("first", "second", "kind").unique().sort("first", "second", "kind")
 
 
 def worth_comparing(persons: pl.DataFrame, parameters: Parameters) -> pl.DataFrame:
@@ -33,7 +43,8 @@ def worth_comparing(persons: pl.DataFrame, parameters: Parameters) -> pl.DataFra
     common come where sex and year of birth are equal and a day is near. All others lack what could make them
     candidates: sex, month of birth and the rest weigh less together than the prior asks for.
     """
-    return _gathered([alike_in_tokens(persons, parameters), *_blocks(persons, parameters)])
+    alike = alike_in_tokens(persons, parameters).select("first", "second")
+    return _gathered([alike, *_blocks(persons, parameters)])
 
 
 def _blocks(persons: pl.DataFrame, parameters: Parameters) -> Iterator[pl.DataFrame]:
@@ -59,10 +70,17 @@ def _near(persons: pl.DataFrame, day: Comparison) -> pl.DataFrame:
     around = known.with_columns(day=pl.int_ranges(pl.col("day") - reach, pl.col("day") + reach + 1)).explode(
         "day"
     )
-    return _apart(known.join(around, on=["sex", "birth_year", "day"], suffix="_other"))
+    found = _apart(known.join(around, on=["sex", "birth_year", "day"], suffix="_other"))
+    return found.select("first", "second")
 
 
 def _pairs(
+    persons: pl.DataFrame, on: Sequence[str], *, most: int | None = None, condition: pl.Expr | None = None
+) -> pl.DataFrame:
+    return _joined(persons, on, most=most, condition=condition).select("first", "second")
+
+
+def _joined(
     persons: pl.DataFrame, on: Sequence[str], *, most: int | None = None, condition: pl.Expr | None = None
 ) -> pl.DataFrame:
     """Return the pairs that are equal in all of `on`, and for which a further condition holds."""
@@ -75,10 +93,10 @@ def _pairs(
 
 
 def _apart(found: pl.DataFrame) -> pl.DataFrame:
-    """Return joined rows as pairs of different studies or centres, each once."""
+    """Return joined rows that are pairs of different studies or centres, each once."""
     apart = [pl.col(name).ne_missing(pl.col(f"{name}_other")) for name in WHERE]
     once = pl.col("id") < pl.col("id_other")
-    return found.filter(once, pl.any_horizontal(apart)).select(first="id", second="id_other")
+    return found.filter(once, pl.any_horizontal(apart)).rename({"id": "first", "id_other": "second"})
 
 
 def _gathered(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

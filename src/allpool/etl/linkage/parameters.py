@@ -98,6 +98,7 @@ class Parameters(Frozen):
     prior: Prior
     candidate: Candidate
     most_alike: int = Field(ge=2)
+    weak_tokens: tuple[str, ...] = ()
     comparisons: Mapping[str, Comparison]
     dependent: Dependent
     deterministic: Deterministic

@@ -14,7 +14,7 @@ from allpool.etl.transform.quarantine import Entries
 from allpool.etl.transform.wordings import Wordings
 from allpool.mappings.dates import DateFormat, date_format
 from allpool.mappings.functions import FUNCTIONS
-from allpool.mappings.plan import CompiledMapping, SourcePlan
+from allpool.mappings.plan import TOKENS, CompiledMapping, SourcePlan
 from allpool.mappings.schema import ID_GROUP, Condition, Scope
 from allpool.mappings.terminology import normal
 
@@ -46,6 +46,8 @@ class Scene:
     centre: str | None
     security: str | None
     key: bytes
+    linkage_key: bytes | None = None
+    """Key of linkage tokens; None where none was given."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Prepared:
 
     def computed_dates(self) -> Iterator[tuple[str, str, tuple[DateFormat, ...]]]:
         """Yield each computed column, with each column of dates that it is made of and their format."""
-        for name in self.computed:
+        for name in (name for name in self.computed if name in self.plan.computed):
             function, columns, settings = self.plan.computed[name]
             for place in FUNCTIONS[function].dated:
                 column = self.actual(columns[place])
@@ -132,6 +134,8 @@ def prepare(
     for join in plan.joins:
         frame = _joined(frame, plan, join.source, join.columns, others, plans)
     frame, computed, uncomputed = _computed(frame, plan, source.decimals)
+    if plan.linkage is not None:
+        computed[TOKENS] = ()  # the cells that tokens are made of are emptied and accounted for at the door
     for names in plan.named_columns() if source.kept is None else [plan.patient.column]:
         if not any(name in frame.columns for name in names):
             entries.column(source, names[0], "missing_column", f"a column {' or '.join(map(repr, names))}")
