@@ -47,7 +47,7 @@ def date_of_death_lost(copy: Copy, patient: str, rng: Random) -> Planted | None:
     if row is None:
         return None
     copy.put("death", row, None if copy.is_workbook("death") else "")
-    return Planted((copy.cell("death", row),), _cells(copy, patient, "vital", "death_cause"))
+    return Planted((copy.cell("death", row), *_cells(copy, patient, "vital", "death_cause")))
 
 
 @CATALOGUE.cell("life and death", CLINICAL)
@@ -333,7 +333,7 @@ def relapse_without_its_date(copy: Copy, patient: str, rng: Random) -> Planted |
     if row is None or not copy.rows("relapse", patient):
         return None
     copy.put("relapse", row, None if copy.is_workbook("relapse") else "")
-    return Planted((copy.cell("relapse", row),), (copy.cell("relapse_type", row),))
+    return Planted((copy.cell("relapse", row), copy.cell("relapse_type", row)))
 
 
 @CATALOGUE.cell("transplant", f"{CLINICAL} required_missing *.complete.* *.given")
@@ -343,7 +343,7 @@ def relapse_without_its_kind(copy: Copy, patient: str, rng: Random) -> Planted |
     if row is None or not copy.rows("relapse", patient):
         return None
     copy.put("relapse_type", row, None if copy.is_workbook("relapse_type") else "")
-    return Planted((copy.cell("relapse_type", row),), (copy.cell("relapse", row),))
+    return Planted((copy.cell("relapse_type", row), copy.cell("relapse", row)))
 
 
 @CATALOGUE.cell("response", CLINICAL)

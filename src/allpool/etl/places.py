@@ -240,6 +240,8 @@ def _fields(rule: RulePlan, table: str, column: str, element: object) -> list[Fi
         column = column.replace("collected", "effective", 1)
     own = [item for item in rule.fields if not item.is_component and item.column]
     fitting = [item for item in own if column == item.column or column.startswith(f"{item.column}_")]
+    if not fitting:
+        fitting = [item for item in rule.fields if item.is_component and item.element == column]
     if not fitting and (column == "value" or column.startswith("value_")):
         fitting = [item for item in own if item.is_value]
     return sorted(fitting, key=lambda item: -len(item.column or ""))

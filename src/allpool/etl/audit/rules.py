@@ -90,6 +90,9 @@ class Rule:
     others: Select[Any] | None = None
     """Of a rule that looks into other rows: `id` of each row that fails, with `other_table`, `other_id` and
     `other_column` of the cells that contradict it; of some rows several, of a missing companion none."""
+    beside: tuple[str, ...] = ()
+    """Other columns of the same row that take part in the contradiction; of an observation also the elements
+    of its components."""
     source: str | None = None
     title: Mapping[Any, str] | None = None
     """Language -> what is wrong, where the rule is an entry of a data file."""

@@ -54,14 +54,21 @@ def without_waived(rule: Rule, found: pl.DataFrame, waived: pl.DataFrame | None)
 
 def related_cells(connection: Connection, rule: Rule, found: pl.DataFrame) -> pl.DataFrame:
     """Return the cells that contradict the rows in `found` (`RELATED_SCHEMA`), where `rule` names any."""
-    if rule.others is None or found.is_empty():
+    if found.is_empty():
         return pl.DataFrame(schema=RELATED_SCHEMA)
     names = ("id", "other_table", "other_id", "other_column")
-    cells = pl.DataFrame(
-        connection.execute(rule.others).all(), schema=dict.fromkeys(names, pl.String), orient="row"
-    )
+    ids = found.select("id").unique()
+    cells = [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
+    if rule.others is not None:
+        rows = connection.execute(rule.others).all()
+        others = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+        cells.append(others.join(ids, on="id", how="semi"))
+    cells += [
+        ids.select("id", other_table=pl.lit(rule.table), other_id="id", other_column=pl.lit(column))
+        for column in rule.beside
+    ]
     return (
-        cells.join(found.select("id").unique(), on="id", how="semi")
+        pl.concat(cells)
         .unique()
         .sort(names)
         .select(pl.lit(rule.table).alias("table"), "id", pl.lit(rule.id).alias("rule"), *names[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -179,10 +180,11 @@ def _date_bounds(table: str, name: str, today: date) -> Iterator[Rule]:
 
 def _period(table: str, start: str, end: str) -> Rule:
     staged = STAGING[table]
-    return _row(
+    rule = _row(
         table, f"{end}_date", "order", before(moment(staged, end), moment(staged, start)),
         f"{end} is not before {start}.", category="plausibility",
     )  # fmt: skip
+    return replace(rule, beside=(f"{start}_date",))
 
 
 def _row(
