@@ -8,6 +8,7 @@ from datetime import date
 from allpool.errors import BrokenRuleError
 from allpool.etl.audit.clinical import clinical_rules
 from allpool.etl.audit.elements import element_rules
+from allpool.etl.audit.magnitude import magnitude_rule
 from allpool.etl.audit.rules import Rule
 from allpool.etl.audit.structure import structure_rules
 from allpool.mappings.dictionary import Dictionary
@@ -56,6 +57,8 @@ def _all(
             terminology=terminology,
             records=records,
         )
+    if "observation" in staged:
+        yield magnitude_rule()
     yield from (rule for rule in clinical_rules(dictionary) if _looks_at(rule, staged))
 
 
