@@ -21,6 +21,8 @@ SHOWN = (
     *("second_pseudonym", "method", "match_weight", "match_probability", "evidence", "status"),
     *("decided_by", "comment"),
 )
+WHOLE = (*SHOWN, "first_patient", "second_patient", "decided_at", "first_run", "last_run")
+"""What JSON tells beside: the ids by which `allpool trace` leads to file and row."""
 
 
 @click.group()
@@ -72,7 +74,7 @@ def list_(
         waits = waiting(connection)
     if not as_json:
         rows = [{**row, **_rounded(row), "evidence": evidence_text(row["evidence"])} for row in rows]
-    show("overlap", SHOWN, rows, as_json=as_json, right=("match_weight", "match_probability"))
+    show("overlap", WHOLE if as_json else SHOWN, rows, as_json=as_json, right=("match_weight", "match_probability"))
     return _code(waits)
 
 

@@ -11,7 +11,7 @@ RESERVED: Final = frozenset(
     f"_{name}"
     for name in (
         *("row", "i", "key", "study", "centre", "pseudonym", "scope", "patient"),
-        *("here", "held", "made", "incomplete", "error", "kind", "expected", "absence"),
+        *("here", "held", "made", "incomplete", "error", "kind", "expected", "absence", "linkage"),
     )
 )
 """Names that the reader and the transform give to columns of their own."""
