@@ -141,3 +141,11 @@ def test_a_blocked_feed_is_asked_about_the_rule_and_mends_nothing(centre: Centre
     assert (blocking["held_with"], blocking["value"], blocking["row"]) == (25, None, None)
     after = {query["id"]: query["status"] for query in asked(centre, *GOOD)}
     assert after == {first["id"]: "mended", blocking["id"]: "mended"}
+
+
+def test_the_other_cells_of_a_contradiction_are_told(centre: Centre) -> None:
+    query = one(asked(centre, *GOOD, "0003;m;01.02.1980;;5.1;03.04.1979"))
+    assert (query["rule"], query["column"]) == ("clinical.before-birth.observation", "seen")
+    assert query["others"] == [
+        {"file": "patients.csv", "sheet": None, "row": 4, "column": "born", "value": "01.02.1980"}
+    ]

@@ -171,6 +171,9 @@ def _others(folded: pl.DataFrame, related: pl.DataFrame, places: Places) -> pl.S
         # the cell itself, as another record sees it
         ~pl.all_horizontal(pl.col(f"other_{name}").eq_missing(pl.col(name)) for name in OTHER[:4]),
     )
+    # a row without its cell tells nothing where one of its cells is known
+    named = pl.col("other_column").is_not_null()
+    joined = joined.filter(named | ~named.any().over("_n", "other_file", "other_sheet", "other_row"))
     lines = joined.select("_n", *(f"other_{name}" for name in OTHER)).unique().sort(pl.all())
     said = {
         number: orjson.dumps([dict(zip(OTHER, cell[1:], strict=True)) for cell in cells_]).decode()
