@@ -38,15 +38,16 @@ class Score:
 def scored(kind: Kind, feed: str, planted: Planted, findings: Sequence[Finding]) -> Score:
     """Return whether the findings name a planted cell by a rule that is right for its kind.
 
-    A finding whose own place is another cell of the contradiction counts as found if it names a planted cell
-    beside; else it is `beside`.
+    A finding that stands at another cell counts as found if it names a planted one as part of the contradiction;
+    one that stands at a known partner and does not is `beside`.
     """
     right = [item for item in findings if any(fnmatch(item.rule, pattern) for pattern in kind.rules)]
     if any(_at(planted.cells, item.cell) for item in right):
         return _score(kind, feed, planted, "found", right)
+    beside = [item for item in right if any(_at(planted.cells, other) for other in item.others)]
+    if beside:
+        return _score(kind, feed, planted, "found", beside)
     partnered = [item for item in right if _at(planted.partners, item.cell)]
-    if any(_at(planted.cells, other) for item in partnered for other in item.others):
-        return _score(kind, feed, planted, "found", partnered)
     if partnered:
         return _score(kind, feed, planted, "beside", partnered)
     here = [item for item in findings if _at(planted.cells, item.cell)]
