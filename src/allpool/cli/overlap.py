@@ -74,7 +74,13 @@ def list_(
         waits = waiting(connection)
     if not as_json:
         rows = [{**row, **_rounded(row), "evidence": evidence_text(row["evidence"])} for row in rows]
-    show("overlap", WHOLE if as_json else SHOWN, rows, as_json=as_json, right=("match_weight", "match_probability"))
+    show(
+        "overlap",
+        WHOLE if as_json else SHOWN,
+        rows,
+        as_json=as_json,
+        right=("match_weight", "match_probability"),
+    )
     return _code(waits)
 
 
