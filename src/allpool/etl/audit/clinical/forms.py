@@ -189,14 +189,14 @@ Form = Annotated[
 
 
 def read_by(form: Form) -> tuple[str, ...]:
-    """Return the row's columns and dates that the form reads itself."""
+    """Return the row's columns, dates and `KEYS` that the form reads itself."""
     match form:
         case OrderForm():
             own: tuple[str | None, ...] = (form.date,)
         case GroupForm():
             own = (*form.by, form.distinct)
         case TotalForm():
-            own = (*form.by, form.of)
+            own = (*form.by, form.of, "data_element")
         case OverlapForm():
             own = (form.start, form.end, form.of)
         case ElapsedForm():
@@ -206,11 +206,11 @@ def read_by(form: Form) -> tuple[str, ...]:
     links = (name for other in form.companions() for name in other.link)
     compared = (name for name in _compared(form) if owner(name) is None)
     found = (name for name in (*own, *links, *compared) if name)
-    return tuple(dict.fromkeys(name for name in found if name not in KEYS))
+    return tuple(dict.fromkeys(found))
 
 
 def read_of(form: Form, other: Companion) -> tuple[str, ...]:
-    """Return the companion's columns and dates that the form reads."""
+    """Return the companion's columns, dates and `KEYS` that the form reads."""
     own: tuple[str, ...] = ()
     if isinstance(form, OrderForm):
         own = (form.other_date,)
@@ -219,7 +219,7 @@ def read_of(form: Form, other: Companion) -> tuple[str, ...]:
     its = (name for condition in other.compare for name in condition.names() if owner(name) == OTHER)
     called = (name for name in _compared(form) if owner(name) == other.name != OTHER)
     compared = (name.rpartition(".")[2] for name in (*its, *called))
-    return tuple(dict.fromkeys(name for name in (*own, *other.link, *compared) if name not in KEYS))
+    return tuple(dict.fromkeys((*own, *other.link, *compared)))
 
 
 def _compared(form: Form) -> Iterator[str]:

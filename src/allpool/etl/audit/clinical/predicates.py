@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Float, FromClause, Integer, and_, literal, or_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from allpool.etl.audit.clinical.conditions import Condition, Operand, owner
 from allpool.etl.audit.moments import Moment, days_apart, moment
@@ -117,3 +119,27 @@ def _certain(condition: Condition, name: str, scope: Scope) -> list[ColumnElemen
             if comparator is not None:
                 found.append(or_(comparator.is_(None), comparator.in_(allowed)))
     return found
+
+
+class often(FunctionElement[bool]):  # noqa: N801 # as SQL functions are written
+    """A condition that SQLite is told is mostly true.
+
+    It guesses that a condition on a column without an index leaves next to no rows, and then compares all of
+    them with all rows of the other side instead of making an index: quadratic, where the guess is wrong.
+    """
+
+    name = "often"
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(often)
+def _plain(element: Any, compiler: Any, **more: Any) -> str:
+    (condition,) = element.clauses
+    return f"({compiler.process(condition, **more)})"
+
+
+@compiles(often, "sqlite")
+def _hinted(element: Any, compiler: Any, **more: Any) -> str:
+    (condition,) = element.clauses
+    return f"likelihood({compiler.process(condition, **more)}, 0.99)"

@@ -61,7 +61,8 @@ class Queries:
 
 def queries(row: Side, column: str, form: Form, *, published: Published | None = None) -> Queries:
     """Return the queries of a form for the rows of `row`; `column` is the column at fault."""
-    rows = rows_of(row, read_by(form))
+    whole = not (row.elements or row.where or any(other.pick for other in form.companions()))
+    rows = rows_of(row, read_by(form), distinct=not whole)
 
     def beside(other: Companion) -> FromClause:
         # what belongs to the same record is staged with it
@@ -150,8 +151,8 @@ def _grouped(row: Side, column: str, rows: FromClause, form: GroupForm | TotalFo
     """Return the rows of the groups that are wrong; beside each stands another of its group."""
     known = [rows.c[name].is_not(None) for name in form.by if name in KEYS]
     by = [rows.c[name] for name in form.by]
-    repeated = func.count().over(partition_by=[*by, rows.c.data_element]) if _whole(form) else literal(1)
-    once = select(rows, repeated.label("repeated")).where(*known).subquery()
+    each = func.count().over(partition_by=[*by, rows.c.data_element]) if _whole(form) else literal(1)
+    once = select(rows, each.label("repeated")).where(*known).subquery()
     group = [once.c[name] for name in form.by]
     counted = select(
         once.c.id,

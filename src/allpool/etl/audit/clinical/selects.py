@@ -18,11 +18,11 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    union,
+    union_all,
 )
 
-from allpool.etl.audit.clinical.forms import Side
-from allpool.etl.audit.clinical.predicates import Scope, all_of
+from allpool.etl.audit.clinical.forms import KEYS, PATIENT, Side
+from allpool.etl.audit.clinical.predicates import Scope, all_of, often
 from allpool.etl.audit.moments import day_key, moment, partial_dates
 from allpool.models import STAGING, Base
 
@@ -59,22 +59,30 @@ class Published:
 
 
 def rows_of(
-    side: Side, names: Iterable[str], *, published: Published | None = None, beside: Side | None = None
+    side: Side,
+    names: Iterable[str],
+    *,
+    published: Published | None = None,
+    beside: Side | None = None,
+    distinct: bool = True,
 ) -> FromClause:
-    """Return the rows of `side`: `id`, what they can have in common, and the columns and dates of `names`.
+    """Return the rows of `side`: `id`, `patient`, and the columns, dates and `KEYS` of `names`.
 
     Distinct, so that the database makes a small table of them and joins by its key. Otherwise SQLite can
     choose to walk all rows of an element, by the index on `data_element`, once per row of the other side.
+    A whole table is read as it is (`distinct=False`), unless few rows are beside it.
     With `published`, rows of earlier nights of the patients who have rows of `beside` are among them.
     """
     wanted = tuple(dict.fromkeys((*side.names(), *names)))
-    found = _selected(side, wanted, STAGING)
-    if published is None or beside is None:
-        rows: FromClause = found.distinct().subquery()
-    else:
+    found: Select[Any] = _selected(side, wanted, STAGING)
+    if published is not None and beside is not None:
         before = _selected(side, wanted, Base.metadata.tables, published=published, beside=beside)
-        rows = union(found, before).subquery()
-    return _picked(side, rows) if side.pick else rows
+        every = union_all(found, before).subquery()
+        found = select(every)
+    # Distinct within a window would mislead SQLite's guess of how many rows there are; and rows have ids.
+    if side.pick:
+        return _picked(side, found.subquery())
+    return found.distinct().subquery() if distinct else found.subquery()
 
 
 def columns_of(side: Side, names: Iterable[str]) -> Iterator[str]:
@@ -88,7 +96,7 @@ def columns_of(side: Side, names: Iterable[str]) -> Iterator[str]:
         if name in dates:
             parts = (f"{name}_{part}" for part in ("date", "precision", "offset_days", "anchor"))
             yield from (part for part in parts if part in table.c)
-        elif name not in side.parts:
+        elif name not in side.parts and name not in KEYS:
             yield str(table.c[name].name)
             if f"{name}_comparator" in table.c:
                 yield f"{name}_comparator"
@@ -125,45 +133,39 @@ def _selected(
         parts.append(found.c.value.label(name))
         if "comparator" in found.c:
             parts.append(found.c.comparator.label(f"{name}_comparator"))
-    columns = dict.fromkeys(columns_of(side, names))
-    study = row.c.identifier if side.table == STUDIES else row.c.study
-    columns.pop("study", None)
+    columns = dict.fromkeys(("id", *columns_of(side, names), *_when(side)))
+    keys = {name: _key(name, side.table, row) for name in KEYS if name in (PATIENT, *names)}
     inner = select(
-        row.c.id,
-        patient_of(side.table, row).label("patient"),
-        _day(side.table, row).label("day"),
-        _occasion(side.table, row).label("occasion"),
-        (row.c.observation_id if side.table == COMPONENT else row.c.id).label("record"),
-        study.label("study"),
-        *([row.c.data_element] if "data_element" in row.c and "data_element" not in columns else []),
-        *(row.c[name] for name in columns if name != "id"),
-        *(column for name, column in _dates(side, row).items() if name not in columns),
-        *parts,
+        *(row.c[name] for name in columns), *(key.label(name) for name, key in keys.items()), *parts
     ).select_from(source)
     if side.elements:
         inner = inner.where(row.c.data_element.in_(side.elements))
     if published is not None and beside is not None:
         inner = inner.where(*_kept(side.table, row, published, beside))
     rows = inner.subquery()
-    return select(rows).where(all_of(side.where, Scope(rows)))
+    every = select(rows)
+    return every.where(often(all_of(side.where, Scope(rows)))) if side.where else every
 
 
-def _day(table: str, row: FromClause) -> ColumnElement[Any]:
-    return day_key(moment(row, DATES[table])) if table in DATES else null()
+def _key(name: str, table: str, row: FromClause) -> ColumnElement[Any]:
+    """Return what rows can have in common, as `KEYS` says."""
+    day = day_key(moment(row, DATES[table])) if table in DATES else null()
+    match name:
+        case "patient":
+            return patient_of(table, row)
+        case "occasion" if "course_number" in row.c:
+            return func.coalesce(day, literal("course ", String()) + cast(row.c.course_number, String()))
+        case "record":
+            return row.c.observation_id if table == COMPONENT else row.c.id
+        case "study":
+            return row.c.identifier if table == STUDIES else row.c.study
+    return day
 
 
-def _occasion(table: str, row: FromClause) -> ColumnElement[Any]:
-    if "course_number" not in row.c:
-        return _day(table, row)
-    course: Any = literal("course ", String()) + cast(row.c.course_number, String())
-    return func.coalesce(_day(table, row), course)
-
-
-def _dates(side: Side, row: FromClause) -> dict[str, ColumnElement[Any]]:
-    """Return the columns that say when, where rows are picked by that."""
-    if side.pick is None:
-        return {}
-    return {name: row.c[name] for name in columns_of(side, [DATES[side.table]])}
+def _when(side: Side) -> Iterator[str]:
+    """Yield the columns that say when, where rows are picked by that."""
+    if side.pick is not None:
+        yield from columns_of(side, [DATES[side.table]])
 
 
 def _kept(table: str, row: FromClause, published: Published, beside: Side) -> Iterator[ColumnElement[bool]]:
@@ -188,6 +190,6 @@ def _picked(side: Side, rows: FromClause) -> FromClause:
     calendar = [when.anchor] if when.anchor is not None else []
     place = func.row_number().over(partition_by=[rows.c.patient, *calendar], order_by=[*order, rows.c.id])
     dated = or_(*(key.is_not(None) for key in keys))
-    numbered = select(rows, place.label("place")).where(dated).subquery()
+    numbered = select(rows, place.label("place")).where(often(dated)).subquery()
     # not `== 1`: SQLite takes a comparison with a constant for one row, and joins it without an index
-    return select(numbered).where(numbered.c.place <= 1).distinct().subquery()
+    return select(numbered).where(often(numbered.c.place <= 1)).distinct().subquery()
