@@ -53,7 +53,7 @@ def test_the_page_of_clinical_rules_lists_each_with_its_severity():
 def test_queries_of_the_quality_page_run(calm):
     store = allpool.open(f"sqlite:///{calm.path / 'allpool.db'}")
     queries = [query for block in blocks(QUALITY, "sql") for query in block.split(";") if query.strip()]
-    assert len(queries) == 3
+    assert len(queries) == 5
     for query in queries:
         assert list(store.sql(query).columns)
 
