@@ -197,8 +197,8 @@ def test_the_page_says_what_each_rule_asks() -> None:
         assert f"| `{name}` | {rule.severity} | {rule.must} |" in text, name
 
 
-def test_the_example_can_be_checked_in_the_form_of_a_consortium(report: Report, tmp_path: Path) -> None:
-    """The consortium's own files say whom a figure is of in our words; what rests on digits alone is found."""
+def test_the_example_is_checked_in_its_own_form(report: Report, tmp_path: Path) -> None:
+    """The consortium's own files say in our words whom a figure is of; what rests on digits is found."""
     own = Path(__file__).resolve().parents[3] / "examples" / "consortium" / "published"
     shutil.copytree(own, tmp_path / "published")
     found = keys(check_papers([tmp_path / "published"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -75,6 +76,11 @@ def rarer_tests(shares: TwoShares, p: Printed) -> tuple[str, ...]:
         "N - 1 chi-square": float(chdtrc(1, chi_square(table).chi2 * (n - 1) / n)),
     }
     return tuple(name for name, value in found.items() if p.holds(value))
+
+
+def tables(first: Printed, second: Printed, *, most: int) -> int:
+    """Return how many pairs of groups of up to `most` patients may be printed so."""
+    return math.prod(sum(len(counts(share, of)) for of in range(1, most + 1)) for share in (first, second))
 
 
 def groups(first: Printed, second: Printed, *, most: int, total: int | None = None) -> Iterator[TwoShares]:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from allpool.analysis.published.arithmetic.comparisons import TwoShares, p_values, rarer_tests
+from allpool.analysis.published.arithmetic.comparisons import TwoShares, p_values, rarer_tests, tables
 from allpool.analysis.published.arithmetic.comparisons import groups as two_groups
 from allpool.analysis.published.arithmetic.entries import Entry
-from allpool.analysis.published.arithmetic.findings import Checked, broken, kept
+from allpool.analysis.published.arithmetic.findings import Checked, broken, kept, undecided
 from allpool.analysis.published.arithmetic.groups import Groups, label
 from allpool.analysis.published.arithmetic.later_deaths import later_deaths
 from allpool.analysis.published.arithmetic.printed import Printed
@@ -20,6 +20,8 @@ NAMED = {"fisher_p": ("Fisher",), "chi2_p": ("chi-square", "chi-square with corr
 OF_SHARES = frozenset({*NAMED, "group_p", "univariate_p"})
 """P values that compare shares, where their groups have them; of others the data are not printed."""
 SHOWN = 4
+TABLES = 20_000
+"""Pairs of groups that are tried; a P value of more is not decided."""
 Found = tuple[TwoShares, tuple[str, ...]]
 
 
@@ -44,6 +46,8 @@ def check(groups: Groups) -> Iterator[Checked]:
         sizes = groups.size(first), groups.size(second)
         if sizes[0] is not None and sizes[1] is not None:
             yield from _judged(test, test.p, _known(groups, first, second), compared)
+        elif _too_many(groups, compared):
+            yield undecided("p-of-no-test", "too many sizes of the two groups to try", test, *compared)
         else:
             key = tuple(entry.population for entry in compared)
             searched[key].append((test, _unknown(groups, compared, test.p)))
@@ -74,6 +78,14 @@ def _counts(entry: Entry, n: int) -> tuple[int, ...]:
     if count is not None:
         return (count,) if 0 <= count <= n else ()
     return () if percent is None else counts(percent, n)
+
+
+def _too_many(groups: Groups, compared: Sequence[Entry]) -> bool:
+    shares = [entry.number("percent") for entry in compared]
+    most = groups.paper.total
+    if most is None or shares[0] is None or shares[1] is None:
+        return False
+    return tables(shares[0], shares[1], most=most) > TABLES
 
 
 def _unknown(groups: Groups, compared: Sequence[Entry], p: Printed) -> list[Found]:

@@ -22,7 +22,7 @@ MONTHS = {
     "d": Fraction(12 * 100, 36525),
 }
 """Months in a unit of time: UCUM's mean month is a twelfth of 365.25 days."""
-NOT_REACHED = "not reached"
+NOT_REACHED = frozenset({"not reached", "nr", "not yet reached"})
 DIGITS = Fraction(1, 100)
 """Percent; coarser survivals are alike by chance."""
 
@@ -122,7 +122,8 @@ def _medians(groups: Groups, survivals: Sequence[Entry]) -> Iterator[Checked]:
             at, survival = _needed(curve, "time"), _needed(curve, "percent")
             after = median is not None and at.value >= median.high and survival.low > 50
             before = survival.high < 50 and (
-                entry.content.get("value") == NOT_REACHED or (median is not None and at.value < median.low)
+                str(entry.content.get("value")).lower() in NOT_REACHED
+                or (median is not None and at.value < median.low)
             )
             if after or before:
                 yield broken(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from allpool.analysis.published.arithmetic.entries import Entry
 from allpool.analysis.published.arithmetic.findings import Checked, broken, kept
-from allpool.analysis.published.arithmetic.groups import COUNTS, Groups
-from allpool.analysis.published.arithmetic.words import id_words, vocabulary
+from allpool.analysis.published.arithmetic.groups import COUNTS, Groups, complementary, exclusive
+from allpool.analysis.published.arithmetic.words import id_words
 
 LIMIT = re.compile(r"^(lt|le|gt|ge)([0-9.]+)$")
 OPPOSITE = {"lt": "ge", "ge": "lt", "le": "gt", "gt": "le"}
 GRADED = re.compile(r"^g[0-9]+$")
+ADDING = 2
+"""In how many other groups two arms must make up the whole."""
 ANY = frozenset({"any", "all"})
 
 
@@ -89,12 +91,27 @@ def _classes(groups: Groups) -> Iterator[Checked]:
 def _pairs(groups: Groups) -> Iterator[Checked]:
     """Hold two groups of which nobody is in both, or of which everybody is in one, against the whole."""
     entries = [e for e in groups.paper.own if e.statistic in COUNTS and not e.content.get("unit")]
-    for first, second in combinations(entries, 2):
-        if first.population != second.population or groups.size(first) != groups.size(second):
-            continue
-        if (all_in := _kind(first, second)) is not None:
-            yield from _counted_pair(groups, first, second, all_in=all_in)
+    pairs = [
+        (first, second, differ)
+        for first, second in combinations(entries, 2)
+        if first.population == second.population and groups.size(first) == groups.size(second)
+        if (differ := _words_apart(first, second)) is not None
+    ]
+    adding = Counter(frozenset(differ) for first, second, differ in pairs if _adds_up(groups, first, second))
+    of_pair = Counter(frozenset(differ) for _, _, differ in pairs)
+    for first, second, differ in pairs:
+        words = frozenset(differ)
+        # two arms that make up the whole in the other groups of the paper are taken to do so in this one
+        usual = adding[words] >= ADDING and adding[words] == of_pair[words] - 1
+        all_in = _kind(*differ)
+        if all_in is not None:
+            yield from _counted_pair(groups, first, second, all_in=all_in or usual)
             yield from _shared_pair(first, second, all_in=all_in)
+
+
+def _adds_up(groups: Groups, first: Entry, second: Entry) -> bool:
+    a, b = first.count(), second.count()
+    return a is not None and b is not None and a + b == groups.size(first)
 
 
 def _counted_pair(groups: Groups, first: Entry, second: Entry, *, all_in: bool) -> Iterator[Checked]:
@@ -134,22 +151,23 @@ def _shared_pair(first: Entry, second: Entry, *, all_in: bool) -> Iterator[Check
     )
 
 
-def _kind(first: Entry, second: Entry) -> bool | None:
-    """Return whether two ids differ in words that leave nobody out (True) or that exclude (False)."""
+def _words_apart(first: Entry, second: Entry) -> tuple[str, str] | None:
+    """Return the two words in which two ids differ, where it is one each."""
     a, b = id_words(first.id), id_words(second.id)
     if len(a) != len(b):
         return None
     differ = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
-    if len(differ) != 1:
-        return None
-    (x, y) = differ[0]
-    known = vocabulary()
+    return differ[0] if len(differ) == 1 else None
+
+
+def _kind(x: str, y: str) -> bool | None:
+    """Return whether two words leave nobody out (True) or exclude one another (False)."""
     limits = LIMIT.match(x), LIMIT.match(y)
     if limits[0] and limits[1]:
         return True if OPPOSITE[limits[0][1]] == limits[1][1] and limits[0][2] == limits[1][2] else None
-    if any({x, y} == pair for pair in known.complements):
+    if complementary(x, y):
         return True
-    return False if any({x, y} == pair for pair in known.exclusive) else None
+    return False if exclusive(x, y) else None
 
 
 def _grades(groups: Groups) -> Iterator[Checked]:

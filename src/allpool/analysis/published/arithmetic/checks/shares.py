@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from allpool.analysis.published.arithmetic.comparisons import groups as two_groups
-from allpool.analysis.published.arithmetic.comparisons import tests
+from allpool.analysis.published.arithmetic.comparisons import tables, tests
 from allpool.analysis.published.arithmetic.entries import Entry
 from allpool.analysis.published.arithmetic.findings import Checked, broken, kept
 from allpool.analysis.published.arithmetic.groups import Groups, complementary, exclusive, label
@@ -22,6 +22,8 @@ from allpool.analysis.published.arithmetic.words import text_words
 
 CURVES = frozenset({"km_probability", "cumulative_incidence"})
 """Estimates under censoring: no share of a whole number of patients."""
+TABLES = 20_000
+"""Pairs of groups that are tried for an explanation."""
 NEAR = 5
 """How many fitting denominators an explanation names."""
 
@@ -172,6 +174,8 @@ def _elsewhere(
     most = max(limits)
     p = next((test for test in groups.paper.own if test.p and groups.compared(test) == (first, second)), None)
     found = []
+    if tables(shares[0], shares[1], most=most) > TABLES:
+        return ""
     for two in two_groups(shares[0], shares[1], most=most):
         if two.of_first > limits[0] or two.of_second > limits[1]:
             continue
