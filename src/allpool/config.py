@@ -99,7 +99,7 @@ class QualitySection(Section):
     """Share of rows that may fail a rule that quarantines before the feed is held back."""
     rows: int = Field(default=20, ge=1)
     """Least failing rows for that."""
-    patients: int = Field(default=5, ge=1)
+    patients: int = Field(default=20, ge=1)
     """Patients from which a promised element that none of them has is raised."""
     false_alarms: float = Field(default=0.01, gt=0, lt=1)
     """Chance that a delivery in which nothing has changed is raised by its trend."""

@@ -1,7 +1,7 @@
 """Data Docs: Great Expectations' own pages of one night, per centre and table, in the run's own folder.
 
 They hold rules and counts: no value, and no key of a row. The library's pages ask servers elsewhere for their
-styles and scripts; these references are taken out, so that opening a page asks nobody.
+styles, scripts and pictures; these references are taken out, so that opening a page asks nobody.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from allpool.etl.audit.rules import Rule
 from allpool.etl.audit.suite import centre_suite, library_silent
 
 OUTSIDE: Final = re.compile(
-    r"<script[^>]*\ssrc=\"https?:[^>]*>\s*</script>|<link[^>]*\shref=\"https?:[^>]*>", re.IGNORECASE
+    r"<script[^>]*\ssrc=[\"']https?:[^>]*>\s*</script>|<link[^>]*\shref=[\"']https?:[^>]*>"
+    r"|<a[^>]*\shref=[\"']https?:[^>]*>.*?</a>|<(?:img|source)[^>]*=[\"']https?:[^>]*>",
+    re.IGNORECASE | re.DOTALL,
 )
-SHOWN: Final = ("rule", "category", "context", "severity", "source")
-"""Keys of an expectation's meta that get a column of their own."""
+"""Styles, scripts, pictures (one with the time of the run in its address) and a newsletter's link."""
 STYLE: Final = """<style>
 body{font-family:sans-serif;margin:1rem;color:#222}table{border-collapse:collapse;margin:.5rem 0}
 td,th{border:1px solid #ccc;padding:.25rem .5rem;text-align:left;vertical-align:top}
@@ -135,7 +136,6 @@ def _validated(configuration: Any, result: RuleResult) -> Any:
     """Return what the library calls the result of an expectation, for one feed."""
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 
-    configuration.kwargs["meta_properties_to_render"] = {name: name for name in SHOWN}
     found = {"element_count": result.rows, "unexpected_count": result.failed}
     return ExpectationValidationResult(
         success=result.success, expectation_config=configuration, result=found, meta={"raised": result.raised}

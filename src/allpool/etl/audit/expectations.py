@@ -40,6 +40,8 @@ from sqlalchemy import case, column, func, literal_column, select, table, text
 
 FAILED = "unexpected_count"
 ROWS = "element_count"
+SAID = ("rule", "category", "context", "severity", "expected", "source")
+"""Of an expectation's meta, what Data Docs say."""
 
 
 class Told:
@@ -51,8 +53,9 @@ class Told:
         cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None
     ) -> list[Any]:
         meta = (result.expectation_config if result is not None else configuration).meta
-        params = {"rule": meta["rule"], "expected": meta["expected"]}
-        template = {"template": "$rule: $expected", "params": params}
+        params = {name: meta[name] or "" for name in SAID}
+        sentence = "$rule ($category, $context; $severity): $expected $source"
+        template = {"template": sentence, "params": params}
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
 
     @classmethod

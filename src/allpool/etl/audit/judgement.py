@@ -88,7 +88,8 @@ def _promised(delivered: Delivered) -> Iterator[RuleResult]:
             severity="warn",
             rows=share.patients,
             failed=share.patients - share.given,
-            expected="The centre sends this element, as its mapping says, for as many patients as before.",
+            expected="The centre sends this element, as its mapping says, "
+            "for as large a share of patients as before.",
             only_watched=True,
         )
 

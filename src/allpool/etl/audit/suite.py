@@ -123,7 +123,7 @@ def centre_suite(
     """Return the `ExpectationSuite` of one feed's rows in one table.
 
     Each expectation's `meta` has its rule, Kahn's category and context, the severity in force for this feed
-    (`severities`, else the rule's own), its source, and the columns that Data Docs show of these.
+    (`severities`, else the rule's own), its source and its sentence.
     """
     import great_expectations as gx
 
