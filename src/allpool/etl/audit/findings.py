@@ -11,6 +11,7 @@ import polars as pl
 from sqlalchemy import Connection, Engine, func, or_, select, text
 
 from allpool.errors import BrokenRuleError
+from allpool.etl.audit.clinical import published_beside
 from allpool.etl.audit.completeness import Delivered
 from allpool.etl.audit.earlier import History, histories
 from allpool.etl.audit.generated import Staged, rules_for
@@ -137,7 +138,15 @@ def audit(
             _check_alone(connection, feeds)
         together = _together(staged)
         _refresh_statistics(connection, together)
-    rules = rules_for(together, dictionary=dictionary, terminology=terminology, today=today, records=records)
+        published = published_beside(connection, feeds=feeds)
+    rules = rules_for(
+        together,
+        dictionary=dictionary,
+        terminology=terminology,
+        today=today,
+        records=records,
+        published=published,
+    )
     counts = failing_counts(engine, rules)
     limits = thresholds or Thresholds()
     with engine.connect() as connection:

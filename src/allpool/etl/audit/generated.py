@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from allpool.errors import BrokenRuleError
-from allpool.etl.audit.clinical import clinical_rules
+from allpool.etl.audit.clinical import Published, clinical_rules
 from allpool.etl.audit.elements import element_rules
 from allpool.etl.audit.magnitude import magnitude_rule
 from allpool.etl.audit.rules import Rule
+from allpool.etl.audit.same_person import same_person_rule
 from allpool.etl.audit.structure import structure_rules
 from allpool.mappings.dictionary import Dictionary
 from allpool.mappings.records import RecordType, load_records
@@ -26,15 +27,16 @@ def rules_for(
     terminology: Terminology,
     today: date,
     records: Mapping[str, RecordType] | None = None,
+    published: Published | None = None,
 ) -> tuple[Rule, ...]:
-    """Return the rules that apply to what is staged.
+    """Return the rules that apply to what is staged; clinical ones look at what is `published` beside it.
 
     Raises `BrokenRuleError` where two rules have one id, and `MappingError` where the dictionary names a code
     table that does not exist.
     """
     kinds = records if records is not None else load_records(dictionary)
     rules: dict[str, Rule] = {}
-    for rule in _all(staged, dictionary, terminology, today, kinds):
+    for rule in _all(staged, dictionary, terminology, today, kinds, published):
         if rule.id in rules:
             raise BrokenRuleError(f"two rules of the audit are called {rule.id}")
         rules[rule.id] = rule
@@ -47,6 +49,7 @@ def _all(
     terminology: Terminology,
     today: date,
     records: Mapping[str, RecordType],
+    published: Published | None,
 ) -> Iterator[Rule]:
     for table, counts in staged.items():
         yield from structure_rules(table, today=today)
@@ -59,7 +62,10 @@ def _all(
         )
     if "observation" in staged:
         yield magnitude_rule()
-    yield from (rule for rule in clinical_rules(dictionary) if _looks_at(rule, staged))
+    if "patient" in staged and "condition" in staged:
+        yield same_person_rule()
+    clinical = clinical_rules(dictionary, published=published)
+    yield from (rule for rule in clinical if _looks_at(rule, staged))
 
 
 def _looks_at(rule: Rule, staged: Staged) -> bool:

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from allpool.etl.audit.clinical.files import ClinicalRule, RuleFile, rule_files
+from allpool.etl.audit.clinical.published import Published, published_beside
 from allpool.etl.audit.clinical.queries import queries
-from allpool.etl.audit.clinical.selects import Published
 from allpool.etl.audit.rules import Rule, key_rule
 from allpool.mappings.dictionary import Dictionary
 
-__all__ = ["ClinicalRule", "Published", "RuleFile", "clinical_rules", "rule_files"]
+__all__ = ["ClinicalRule", "Published", "RuleFile", "clinical_rules", "published_beside", "rule_files"]
 
 
 def clinical_rules(dictionary: Dictionary, *, published: Published | None = None) -> Iterator[Rule]:

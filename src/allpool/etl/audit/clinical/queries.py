@@ -42,7 +42,8 @@ from allpool.etl.audit.clinical.forms import (
     read_of,
 )
 from allpool.etl.audit.clinical.predicates import Scope, all_of
-from allpool.etl.audit.clinical.selects import Published, rows_of
+from allpool.etl.audit.clinical.published import Published
+from allpool.etl.audit.clinical.selects import STUDIES, rows_of
 from allpool.etl.audit.moments import DAY as DAY_KNOWN
 from allpool.etl.audit.moments import Moment, before, days_between, fewest_days, moment, most_days
 
@@ -66,7 +67,8 @@ def queries(row: Side, column: str, form: Form, *, published: Published | None =
 
     def beside(other: Companion) -> FromClause:
         # what belongs to the same record is staged with it
-        earlier = None if "record" in other.link else published
+        known = published is not None and (other.table == STUDIES or published.patients)
+        earlier = published if known and "record" not in other.link else None
         return rows_of(other, read_of(form, other), published=earlier, beside=row)
 
     match form:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -23,6 +22,7 @@ from sqlalchemy import (
 
 from allpool.etl.audit.clinical.forms import KEYS, PATIENT, Side
 from allpool.etl.audit.clinical.predicates import Scope, all_of, often
+from allpool.etl.audit.clinical.published import Published
 from allpool.etl.audit.moments import day_key, moment, partial_dates
 from allpool.models import STAGING, Base
 
@@ -45,17 +45,6 @@ DATES: Final[Mapping[str, str]] = {
 }
 """Table -> the partial date that says when."""
 STUDIES: Final = "research_study"
-
-
-@dataclass(frozen=True)
-class Published:
-    """That published rows are read beside the staged ones, but for those that the staged ones replace.
-
-    `feeds` are the feeds that are staged: of these, what a snapshot feed has published is replaced as a
-    whole, and what an append feed has published where the same record is staged again.
-    """
-
-    feeds: tuple[str, ...]
 
 
 def rows_of(
@@ -141,7 +130,7 @@ def _selected(
     if side.elements:
         inner = inner.where(row.c.data_element.in_(side.elements))
     if published is not None and beside is not None:
-        inner = inner.where(*_kept(side.table, row, published, beside))
+        inner = inner.where(*_kept(side, row, published, beside))
     rows = inner.subquery()
     every = select(rows)
     return every.where(often(all_of(side.where, Scope(rows)))) if side.where else every
@@ -168,19 +157,17 @@ def _when(side: Side) -> Iterator[str]:
         yield from columns_of(side, [DATES[side.table]])
 
 
-def _kept(table: str, row: FromClause, published: Published, beside: Side) -> Iterator[ColumnElement[bool]]:
+def _kept(side: Side, row: FromClause, published: Published, beside: Side) -> Iterator[ColumnElement[bool]]:
     """Yield what is true of published rows that stay, and that matter."""
-    feeds = Base.metadata.tables["feed"]
-    replaced = select(feeds.c.id).where(feeds.c.mode == "snapshot", feeds.c.id.in_(published.feeds))
-    staged = STAGING[table].alias()
-    yield row.c.feed.not_in(replaced)
+    staged = STAGING[side.table].alias()
+    yield row.c.feed.not_in(published.replaced)
     yield row.c.id.not_in(select(staged.c.id))
-    if table in DATES and table != STUDIES:
+    if side.table != STUDIES:
         ours = STAGING[beside.table].alias()
         patients = select(patient_of(beside.table, ours))
         if beside.elements:
             patients = patients.where(ours.c.data_element.in_(beside.elements))
-        yield patient_of(table, row).in_(patients)
+        yield patient_of(side.table, row).in_(patients)
 
 
 def _picked(side: Side, rows: FromClause) -> FromClause:
