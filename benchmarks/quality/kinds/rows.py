@@ -200,7 +200,7 @@ def _nothing(copy: Copy, role: str) -> Any:
     return None if copy.is_workbook(role) else ""
 
 
-@CATALOGUE.cell("rows", "clinical.*duplicate* clinical.*twice* clinical.*same*")
+@CATALOGUE.cell("rows", "clinical.*same* *.same-person")
 def patient_under_two_numbers(copy: Copy, patient: str, rng: Random) -> Planted | None:
     """The same person registered again under a new number."""
     found = _patient_row(copy, patient)

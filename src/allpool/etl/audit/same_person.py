@@ -12,8 +12,8 @@ from allpool.models import STAGING
 def same_person_rule() -> Rule:
     """Return the rule that no two patients of a centre share birth, sex and the day of the diagnosis.
 
-    Of a hundred patients of one birth year and sex, diagnosed over five years, two share the day by chance in a
-    few deliveries: it warns, and a person looks.
+    Of a hundred patients of one birth year and sex, diagnosed over five years, two share the day by chance
+    in a few deliveries: it warns, and a person looks.
     """
     patient, diagnosis = STAGING["patient"].alias(), STAGING["condition"].alias()
     who = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import zip_longest
 from operator import or_
@@ -140,10 +140,28 @@ def _read(prepared: Prepared, rule: RulePlan, readings: dict[str, Reading]) -> p
         rows = rows.with_columns(expr.alias(name) for name, expr in step.items())
     if rule.takes_absence:
         rows = rows.with_columns(**absence(rule, readings))
-    return rows.with_columns(**_state(rule, readings))
+    return rows.with_columns(**_state(rule, readings, _alone(prepared, rule)))
 
 
-def _state(rule: RulePlan, readings: dict[str, Reading]) -> dict[str, pl.Expr]:
+def _alone(prepared: Prepared, rule: RulePlan) -> list[FieldPlan]:
+    """Return the rule's date where no other rule reads its column: it says that there is such a record.
+
+    A date that several records share says nothing of the one that has no value.
+    """
+    dates = [
+        item for item in rule.fields if item.name == "date" and item.binding.column and not item.required
+    ]
+    others = {
+        prepared.actual(item.binding.column)
+        for other in prepared.plan.rules
+        if other is not rule
+        for item in other.fields
+        if item.binding.column
+    }
+    return [item for item in dates if prepared.actual(item.binding.column or ()) not in others]
+
+
+def _state(rule: RulePlan, readings: dict[str, Reading], alone: Sequence[FieldPlan]) -> dict[str, pl.Expr]:
     """Return for each row whether its record is `_made`, `_held` for a fault, or `_incomplete`."""
     required = [item for item in rule.fields if item.required]
     # where a cell's text about what is else fixed (a status) cannot be read, the fixed text would be a guess
@@ -159,7 +177,7 @@ def _state(rule: RulePlan, readings: dict[str, Reading]) -> dict[str, pl.Expr]:
     excused = pl.col(ABSENCE).is_not_null() if rule.takes_absence else pl.lit(value=False)
     all_there = ~_any(~_there(item, readings[item.name], excused) for item in required)
     tells = _any(readings[item.name].filled for item in telling) | excused
-    extra = _any(readings[item.name].filled for item in own if not item.required)
+    extra = _any(readings[item.name].filled for item in (*(i for i in own if not i.required), *alone))
     faulty = _any(readings[item.name].faulty for item in required)
     made = all_there & tells if telling and not introduces else all_there
     made = made & ~_any(readings[item.name].faulty for item in firm)
