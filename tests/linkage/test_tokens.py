@@ -224,6 +224,26 @@ def test_identifiers_are_nowhere_in_the_store(
     assert entry.expected == "a Czech birth number (rodné číslo) with its check digit"
 
 
+def test_a_patient_in_two_files_bears_the_tokens_of_both(
+    store: Engine, nights: Callable[..., NightReport[Any]], tmp_path: Path
+) -> None:
+    config = deliver(tmp_path)
+    more = "id,příjmení,jméno,narozen,pohlaví,rč,chorobopis,poznámka\n"
+    more += f"A-0,Dvořáčková,Jarmilla,{BORN[0]},žena,,,x\nA-2,,,,,{number(3)},,x\n"
+    (tmp_path / "data" / "brno" / "more_synthetic.csv").write_text(more, encoding="utf-8")
+    report = nights(config)
+    assert report.feeds[1].waiting == 0
+    from allpool.models import Patient
+
+    with store.connect() as connection:
+        rows = connection.execute(select(Patient.linkage_token).where(Patient.centre == "brno")).scalars()
+        kinds = sorted([token.split(":")[0] for token in (tokens or "").split()] for tokens in rows)
+    twice = ["hospital_number", *("name_birth",) * 2, *("name_birth_sex",) * 2, *("name_birth_year",) * 2]
+    assert [*twice, "national_id"] in kinds
+    assert ["hospital_number", "name_birth", "name_birth_sex", "name_birth_year", "national_id"] in kinds
+    assert report.candidates == 4
+
+
 def test_running_again_changes_nothing_and_another_key_makes_other_tokens(
     store: Engine, nights: Callable[..., NightReport[Any]], tmp_path: Path
 ) -> None:

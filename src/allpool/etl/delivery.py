@@ -14,7 +14,7 @@ from allpool.errors import SourceError
 from allpool.etl.guard import KeyWarning, guarded, key_warning
 from allpool.etl.landing import LandedFile, Landing, land
 from allpool.etl.landing.file import NOT_LANDED
-from allpool.etl.linkage.tokens import tokened
+from allpool.etl.linkage.tokens import tokened, united
 from allpool.etl.operations import SourceFileEntry
 from allpool.etl.readers import (
     ROW,
@@ -93,9 +93,23 @@ def read_delivery(
                 delivery.warnings += filter(None, [key_warning(found, plan)])
             elif plan.required or found.rule not in ("missing_file", "missing_sheet"):
                 delivery.failures.append((plan.name, found))
+    _unite_tokens(delivery, feed, mapping)
     unread = {failure.path for _, failure in delivery.failures}
     delivery.failures += [item for item in delivery.landing.failures if item[1].path not in unread]
     return delivery
+
+
+def _unite_tokens(delivery: Delivery, feed: FeedSection, mapping: CompiledMapping) -> None:
+    """Give each patient the linkage tokens of all files."""
+    plans = {plan.name: plan for plan in mapping.sources}
+    if not any(plan.linkage for plan in mapping.sources):
+        return
+    tables = [(file.frame.frame, plans[file.frame.source]) for file in delivery.files]
+    frames = united(tables, mapping, study=feed.study, centre=feed.centre)
+    delivery.files = [
+        replace(file, frame=replace(file.frame, frame=frame))
+        for file, frame in zip(delivery.files, frames, strict=True)
+    ]
 
 
 def _without_refused(table: SourceTable, landing: Landing) -> SourceTable:

@@ -24,7 +24,7 @@ from allpool.etl.readers.source import PASSED_SCHEMA, PROBLEM_SCHEMA, ROW, Sourc
 from allpool.etl.transform.dates import parse_dates
 from allpool.etl.transform.identity import SEPARATOR
 from allpool.mappings.plan import TOKENS, CompiledMapping, FieldPlan, LinkagePlan, SourcePlan
-from allpool.mappings.schema import Scope
+from allpool.mappings.schema import ID_GROUP, Scope
 from allpool.mappings.terminology import normal
 
 RULE: Final = "linkage_identifier"
@@ -47,8 +47,8 @@ def tokened(
 ) -> SourceTable:
     """Return `table` with the tokens of each row's patient, and without the identifiers they are made from.
 
-    Tokens stand in the column `TOKENS`: `kind:hash`, with blanks between; of a patient with several rows,
-    those of all of them. Cells that only tokens read are emptied and passed over by a named rule; one that
+    Tokens stand in the column `TOKENS`: `kind:hash`, with blanks between; `united` then gives each patient
+    those of all rows. Cells that only tokens read are emptied and passed over by a named rule; one that
     cannot be what it should be (a wrong check digit, no date) is a finding without its value. `centre` is the
     feed's. Raises `SecretError` where the mapping makes tokens and there is no key.
     """
@@ -60,8 +60,9 @@ def tokened(
             "a key_file under [linkage]"
         )
     door = _Door(table, plan, plan.linkage)
-    tokens = door.tokens(_centres(table, mapping.centre, centre), key)
-    frame = table.frame.with_columns(pl.Series(TOKENS, _of_patients(table, plan, tokens), dtype=pl.String))
+    tokens = door.tokens(_scope(table.frame, mapping.centre, centre), key)
+    told = pl.Series(TOKENS, [" ".join(own) or None for own in tokens], dtype=pl.String)
+    frame = table.frame.with_columns(told)
     alone = sorted(plan.for_tokens_alone() & set(table.columns))
     wrong = pl.DataFrame(list(door.wrong(alone)), schema=dict(PROBLEM_SCHEMA), orient="row")
     return replace(
@@ -168,27 +169,63 @@ def _hash(key: bytes, kind: str, parts: Sequence[str]) -> str:
     return hmac.digest(key, said, sha256).hex()[:LENGTH]
 
 
-def _centres(table: SourceTable, scope: Scope | None, centre: str | None) -> Texts:
-    """Return the centre of each row, as the mapping reads it."""
+def _scope(frame: pl.DataFrame, scope: Scope | None, given: str | None) -> Texts:
+    """Return the study or centre of each row, as the mapping reads it; else what the feed says."""
     if scope is None or scope.column is None:
-        return [scope.constant if scope is not None else centre] * table.frame.height
-    column = next((name for name in scope.column if name in table.columns), None)
-    texts: Texts = table.frame[column].to_list() if column else [None] * table.frame.height
+        return [scope.constant if scope is not None else given] * frame.height
+    column = next((name for name in scope.column if name in frame.columns), None)
+    texts: Texts = frame[column].to_list() if column else [None] * frame.height
     if scope.codes is not None:
         codes = {normal(word): code for word, code in scope.codes.items()}
         texts = [text and codes.get(normal(text)) for text in texts]
     return [text and f"{scope.prefix}{text}" for text in texts]
 
 
-def _of_patients(table: SourceTable, plan: SourcePlan, tokens: Sequence[Sequence[str]]) -> list[str | None]:
-    """Return each row's tokens together with those of the patient's other rows; None where there are none."""
-    key = next((name for name in plan.patient.column if name in table.columns), None)
-    keys: Texts = table.frame[key].to_list() if key is not None else [None] * len(tokens)
-    gathered: dict[str, dict[str, None]] = {}
-    for patient, own in zip(keys, tokens, strict=True):
-        if patient is not None:
-            gathered.setdefault(patient, {}).update(dict.fromkeys(own))
-    return [" ".join(sorted(gathered[patient])) or None if patient is not None else None for patient in keys]
+def united(
+    tables: Sequence[tuple[pl.DataFrame, SourcePlan]],
+    mapping: CompiledMapping,
+    *,
+    study: str | None,
+    centre: str | None,
+) -> list[pl.DataFrame]:
+    """Return the frames of a delivery; each row has all tokens that any row of its patient has.
+
+    A patient's rows may stand in several files, one with a name, one with a number: what they say of the
+    patient is one list, and two spellings are two tokens.
+    """
+    whose = [
+        _patients(frame, plan, mapping, study=study, centre=centre) if TOKENS in frame.columns else []
+        for frame, plan in tables
+    ]
+    borne: dict[tuple[str | None, ...], set[str]] = {}
+    for (frame, _), patients in zip(tables, whose, strict=True):
+        for patient, own in zip(patients, frame[TOKENS].to_list() if patients else [], strict=True):
+            borne.setdefault(patient, set()).update((own or "").split())
+    borne = {patient: tokens for patient, tokens in borne.items() if patient[-1] is not None}
+    return [
+        frame.with_columns(
+            pl.Series(
+                TOKENS, [" ".join(sorted(borne.get(who, ()))) or None for who in patients], dtype=pl.String
+            )
+        )
+        if patients
+        else frame
+        for (frame, _), patients in zip(tables, whose, strict=True)
+    ]
+
+
+def _patients(
+    frame: pl.DataFrame, plan: SourcePlan, mapping: CompiledMapping, *, study: str | None, centre: str | None
+) -> list[tuple[str | None, ...]]:
+    """Return whose each row is: study, centre and the patient key's id."""
+    key = next((name for name in plan.patient.column if name in frame.columns), None)
+    ids: Texts = [None] * frame.height
+    if key is not None:
+        groups = frame[key].str.extract_groups(f"^(?:{plan.patient.pattern})$")
+        named = ID_GROUP in groups.struct.fields
+        ids = (groups.struct.field(ID_GROUP) if named else frame[key]).to_list()
+    studies, centres = _scope(frame, mapping.study, study), _scope(frame, mapping.centre, centre)
+    return list(zip(studies, centres, ids, strict=True))
 
 
 def _without_values(problems: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
