@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly real test test-pandas2 check fix fuzz bench bench-survival bench-profile bench-statistics docs founding-studies mcode example lock clean
+.PHONY: help install nightly real test test-pandas2 check fix fuzz bench bench-survival bench-profile bench-audit bench-statistics docs founding-studies mcode example lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-survival: $(STAMP) ## survival estimators on a million subjects, beside R'
 
 bench-profile: $(STAMP) ## allpool profile on a million rows, beside a bare read by the frame library; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.profile --write
+
+bench-audit: $(STAMP) ## the audit of a million staged rows with 100 rules, beside the same rules as bare SQL
+	$(BIN)/python -m benchmarks.audit
 
 bench-statistics: $(STAMP) ## coverage of intervals and size of tests in small studies, by simulation; writes docs/statistics.md
 	$(BIN)/python -m benchmarks.statistics
