@@ -2,12 +2,12 @@
 
     python -m benchmarks.audit [--rows 1000000] [--rules 100] [--rounds 3] [--store sqlite|postgresql]
 
-Stages synthetic rows of twenty feeds with slips in one of a hundred, and takes 100 rules, spread evenly over all
-that apply. Compared, in turns, on one store:
+Stages synthetic rows of twenty feeds with slips in one of a hundred, and takes 100 rules, spread evenly over
+all that apply. Compared, in turns, on one store:
 
 - the audit: `audit()` as the night calls it, whole: the rows' counts told, statistics refreshed, Great
-  Expectations over every table, the failing rows selected by key with our own query, the history of 20 earlier
-  deliveries read, thresholds and trends judged, for each of the feeds;
+  Expectations over every table, the failing rows selected by key with our own query, the history of 20
+  earlier deliveries read, thresholds and trends judged, for each of the feeds;
 - bare SQL: for each rule one statement that counts its failing rows, by the rule's own condition.
 
 Seconds of the clock and of the processor are both told (for PostgreSQL those of its server are not seen by
