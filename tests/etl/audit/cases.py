@@ -79,7 +79,7 @@ def sound() -> dict[str, list[Row]]:
             quantity("mrd1", "mrd_value", 1e-5, "1", interpretation="quantifiable", specimen_id="m1"),
             observation("mrd2", "mrd_value", interpretation="undetectable", specimen_id="m1", method="mfc"),
             observation("cr1", "response_as_reported", value_concept="cr"),
-            observation("alive1", "last_contact_date"),
+            observation("alive1", "last_contact_date", **_at("effective", date(2024, 4, 1))),
             observation("absent1", "platelets", data_absent_reason="unknown"),
             observation(
                 "relative1",
@@ -127,6 +127,7 @@ def sound() -> dict[str, list[Row]]:
                 "data_element": "ae_term",
                 "term": "cytokine_release_syndrome",
                 "grade": 2,
+                "grade_system": "astct",
                 **SUBJECT,
                 **_at("date", date(2023, 1, 12)),
                 **_at("end", date(2023, 1, 14)),
