@@ -82,7 +82,7 @@ def test_what_is_no_number_is_named_and_the_rest_is_checked(paper: Paper) -> Non
         ("a", "percent is no number"),
         ("b", "numerator is no whole number"),
     }
-    assert [item.entry.id for item in report.not_checked] == ["a"]
+    assert report.not_checked == ()
 
 
 def test_every_record_without_a_check_has_a_reason(paper: Paper) -> None:

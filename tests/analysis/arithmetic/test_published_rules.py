@@ -43,6 +43,13 @@ CASES = (
         ("13 are counted in a group of 12",),
     ),
     Case(
+        "group-above-study",
+        "id: relapsed, population: relapsed, statistic: count, numerator: 30, denominator: 106",
+        "id: relapsed, population: relapsed, statistic: count, numerator: 30, denominator: 105",
+        ("of 106", "the study has 105 patients"),
+        total=105,
+    ),
+    Case(
         "denominator-of-other-group",
         "id: male, population: 28 evaluable, statistic: proportion, numerator: 19, denominator: 29",
         "id: male, population: 28 evaluable, statistic: proportion, numerator: 19, denominator: 28",

@@ -88,6 +88,10 @@ class Entry:
 
     def size(self) -> int | None:
         """Return how many patients the paper says the figure is of."""
+        return self._size
+
+    @cached_property
+    def _size(self) -> int | None:
         for name in ("n", "n_at_start"):
             if (found := self.whole(name)) is not None:
                 return found

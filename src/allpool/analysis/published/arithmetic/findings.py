@@ -22,6 +22,7 @@ class Rule:
 
 RULES: dict[str, Rule] = {
     "count-above-group": Rule("error", "no more are counted than there are"),
+    "group-above-study": Rule("error", "no group of a study is larger than the study"),
     "denominator-of-other-group": Rule(
         "error", "the denominator of a figure is the size that its population is said to have"
     ),

@@ -30,11 +30,6 @@ class Sizes:
     stem: str
     of: Mapping[str, GroupSize]
 
-    @property
-    def total(self) -> int:
-        """How many all of them are."""
-        return sum(size.n for size in self.of.values())
-
 
 class Groups:
     """The groups of one paper."""

@@ -22,6 +22,8 @@ MONTHS = {
     "d": Fraction(12 * 100, 36525),
 }
 """Months in a unit of time: UCUM's mean month is a twelfth of 365.25 days."""
+SIMPLE = 50
+"""Patients; a share of fewer (6/7, 4/9) is alike by chance."""
 NOT_REACHED = frozenset({"not reached", "nr", "not yet reached"})
 DIGITS = Fraction(1, 100)
 """Percent; coarser survivals are alike by chance."""
@@ -176,7 +178,7 @@ def _repeated(groups: Groups, survivals: Sequence[Entry]) -> Iterator[Checked]:
             continue
         least = smallest_denominator(a)
         sizes = [n for e in (first, second) for n in (groups.size(e), *(arm.n for arm in e.arms)) if n]
-        if not sizes or (least is not None and least <= max(sizes)):
+        if not sizes or (least is not None and least <= max(*sizes, SIMPLE)):
             continue
         yield broken(
             "repeated-survival",

@@ -16,6 +16,7 @@ def check(groups: Groups) -> Iterator[Checked]:
     for entry in groups.paper.own:
         if entry.statistic in COUNTS and not entry.content.get("unit"):
             yield from _within(groups, entry)
+            yield from _in_study(groups, entry)
             yield from _denominator(entry)
     yield from _same_denominator(groups)
     yield from _one_size(groups)
@@ -34,6 +35,22 @@ def _within(groups: Groups, entry: Entry) -> Iterator[Checked]:
         printed=f"{count} of {n}",
         why=f"{count} are counted in a group of {n}",
         possible=f"0 to {n}",
+    )
+
+
+def _in_study(groups: Groups, entry: Entry) -> Iterator[Checked]:
+    n, total = groups.size(entry), groups.paper.total
+    if n is None or total is None:
+        return
+    if n <= total:
+        yield kept("group-above-study", entry)
+        return
+    yield broken(
+        "group-above-study",
+        entry,
+        printed=f"of {n}",
+        why=f"the study has {total} patients",
+        possible="a unit other than patients, which `unit` says",
     )
 
 
