@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
+
+from allpool.models import QualityResult
 from tests.queries.conftest import GOOD, Centre, events, one, queries
 
 BAD_DATE = "0003;m;01.02.1980;;5.1;31.02.2024"
@@ -149,3 +152,15 @@ def test_the_other_cells_of_a_contradiction_are_told(centre: Centre) -> None:
     assert query["others"] == [
         {"file": "patients.csv", "sheet": None, "row": 4, "column": "born", "value": "01.02.1980"}
     ]
+
+
+def test_a_cell_that_could_not_be_read_is_asked_about_once(centre: Centre) -> None:
+    """The audit misses the day of a result, since its cell holds none: one question, not two."""
+    centre.deliver(*GOOD, BAD_DATE)
+    centre.night()
+    with centre.engine.connect() as connection:
+        audited = connection.scalars(
+            select(QualityResult.rule).where(QualityResult.failed > 0, QualityResult.feed == "one")
+        ).all()
+    assert "clinical.result-without-day" in audited
+    assert one(queries(centre.engine))["rule"] == "impossible_date"

@@ -44,9 +44,10 @@ def asked(
     """Return the queries (`SCHEMA`) that the findings `found` of one feed become.
 
     `tables` are the feed's records with id and content hash, `holders` says how many rows wait with which.
-    Rows that only wait with others are no question of their own.
+    Rows that only wait with others are no question of their own, nor is what the audit misses of a cell that
+    reader or transform could not take.
     """
-    own = found.filter(pl.col("rule") != HELD_WITH)
+    own = _first_causes(found.filter(pl.col("rule") != HELD_WITH))
     if own.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     known = own.join(_hashes(tables), on=["table_name", "resource_id"], how="left", maintain_order="left")
@@ -120,6 +121,17 @@ def of_keys(feed: FeedSection, warnings: Sequence[KeyWarning]) -> pl.DataFrame:
         for warning in warnings
     ]
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _first_causes(found: pl.DataFrame) -> pl.DataFrame:
+    """Return findings without those of the audit at a cell that did not get that far."""
+    cell = ("file", "sheet", "row", "column")
+    unread = found.filter(
+        pl.col("resource_id").is_null(), pl.all_horizontal(pl.col("file", "row", "column").is_not_null())
+    )
+    refused = unread.select(*cell, _refused=pl.lit(value=True)).unique()
+    told = found.join(refused, on=cell, how="left", nulls_equal=True, maintain_order="left")
+    return told.filter(pl.col("resource_id").is_null() | pl.col("_refused").is_null()).drop("_refused")
 
 
 def _hashes(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
