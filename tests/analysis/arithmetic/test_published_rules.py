@@ -283,9 +283,9 @@ id: os_1y_neg, population: phneg (23), {KM}, percent: 85.71""",
         """id: orr_a, population: arm A, statistic: proportion, percent: 83
 id: orr_b, population: arm B, statistic: proportion, percent: 33
 id: orr_p, population: both, statistic: group_p, value: 0.057""",
-        """id: orr_a, population: A (60), statistic: proportion, percent: 83
-id: orr_b, population: B (90), statistic: proportion, percent: 33
-id: orr_p, population: both, statistic: group_p, value: '<0.001'""",
+        """id: orr_a, population: A (12), statistic: proportion, percent: 83
+id: orr_b, population: B (27), statistic: proportion, percent: 33
+id: orr_p, population: both, statistic: group_p, value: '<0.01'""",
         ("5/6 and 3/9", "Fisher 0.1189"),
         total=40,
     ),
