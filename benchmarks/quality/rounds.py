@@ -18,8 +18,8 @@ from benchmarks.quality.telling import told
 
 Item = TypeVar("Item")
 
-AT_ONCE = 24
-"""Errors per feed and round at most, and in no more than half of its patients."""
+AT_ONCE = 36
+"""Errors per feed and round at most, and in no more than two thirds of its patients."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ def run(*, errors: int, seed: int, only: Sequence[str] = (), once: bool = False)
         root = Path(place)
         for feed in feeds():
             _clean(feed, root / "clean" / feed.id, report)
-        _plant_files(root, rng, report, planted, only, times=1 if once else max(1, errors // 160))
+        _plant_files(root, rng, report, planted, only, times=1 if once else max(1, errors // 330))
         cells = [kind for kind in CATALOGUE.kinds.values() if kind.plant and (not only or kind.name in only)]
         for number in range(60):
             before = len(report.scores)
@@ -98,7 +98,7 @@ def _round(
     patients = _shuffled(copy.patients, rng)
     done: list[tuple[Kind, Planted]] = []
     touched: set[str] = set()
-    for patient in patients[: max(1, len(patients) // 2)]:
+    for patient in patients[: max(1, 2 * len(patients) // 3)]:
         if len(done) >= min(AT_ONCE, left):
             break
         for kind in sorted(_shuffled(kinds, rng), key=lambda item: planted[item.name]):

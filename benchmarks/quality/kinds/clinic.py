@@ -263,7 +263,7 @@ def planned_days_against_the_course(copy: Copy, patient: str, rng: Random) -> Pl
     )
 
 
-@CATALOGUE.cell("genetics", CLINICAL)
+@CATALOGUE.cell("genetics", f"{CLINICAL} conflict")
 def ph_negative_with_bcr_abl1(copy: Copy, patient: str, rng: Random) -> Planted | None:
     """Ph negative with the transcript, or positive without it."""
     row = _first(copy, "ph", patient)

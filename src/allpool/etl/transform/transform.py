@@ -18,7 +18,7 @@ from allpool.etl.transform.records import SUBJECT, Made
 from allpool.etl.transform.rules import apply_rule
 from allpool.etl.transform.source import Prepared, Scene, SourceFrame, prepare
 from allpool.etl.transform.survey import Survey, take_survey
-from allpool.mappings.plan import CompiledMapping, RulePlan
+from allpool.mappings.plan import CompiledMapping, FieldPlan, RulePlan, condition_columns
 
 PARENTS = {"observation_component": ("observation", "observation_id")}
 
@@ -196,10 +196,9 @@ def _note_conflict(
                 how="semi",
             )
             for plan in rule.fields:
-                column = item.actual(plan.binding.column or ())
-                if column is None or not conflict.concerns(plan):
+                if not conflict.concerns(plan):
                     continue
-                for cell in item.computed.get(column, (column,)):
+                for cell in _told_by(item, rule, plan):
                     filled = rows.filter(pl.col(cell).is_not_null())
                     entries.cells(
                         item.source,
@@ -211,6 +210,16 @@ def _note_conflict(
                         element=plan.element,
                     )
                     ledger.mark(cell, positions(filled), Verdict.FAULT)
+
+
+def _told_by(item: Prepared, rule: RulePlan, plan: FieldPlan) -> list[str]:
+    """Return the columns that say a field: its own; of a constant those by which the mapping says it."""
+    column = item.actual(plan.binding.column or ())
+    if column is not None:
+        return list(item.cells_of(column))
+    conditions = (*condition_columns(plan.binding.when), *condition_columns(rule.when))
+    found = (item.actual(names) for names in conditions)
+    return list(dict.fromkeys(cell for name in found if name for cell in item.cells_of(name)))
 
 
 def _with_known_patients(
