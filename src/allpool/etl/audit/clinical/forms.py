@@ -12,12 +12,14 @@ from allpool.mappings.dictionary import Frozen, Many
 
 PATIENT: Final = "patient"
 DAY: Final = "day"
-KEYS: Final = (PATIENT, DAY, "occasion", "record", "study")
-"""What rows can have in common beside a column.
-
-`day`: the same calendar day, or as many days from the same anchor. `occasion`: the same day, or the same
-course where no day is known. `record`: an observation and its components. `study`: the study of the feed.
-"""
+KEYS: Final[Mapping[str, str]] = {
+    PATIENT: "the same patient",
+    DAY: "the same calendar day, or as many days from the same anchor",
+    "occasion": "the same day, or the same course where no day is known",
+    "record": "an observation and its components",
+    "study": "a row and the study that it was sent for",
+}
+"""What rows can have in common beside a column."""
 DAYS: Final[Mapping[str, float]] = {"a": 365.25, "mo": 365.25 / 12, "d": 1.0}
 """Days of a Julian year and of a twelfth of it. UCUM, units a_j and mo_j."""
 
@@ -186,6 +188,17 @@ Form = Annotated[
     RowForm | OrderForm | PairForm | GroupForm | TotalForm | OverlapForm | ElapsedForm,
     Field(discriminator="form"),
 ]
+
+
+FORMS: Final[Mapping[str, type[Frozen]]] = {
+    "row": RowForm,
+    "order": OrderForm,
+    "pair": PairForm,
+    "group": GroupForm,
+    "total": TotalForm,
+    "overlap": OverlapForm,
+    "elapsed": ElapsedForm,
+}
 
 
 def read_by(form: Form) -> tuple[str, ...]:

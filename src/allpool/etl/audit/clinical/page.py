@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from allpool.etl.audit.clinical.files import ClinicalRule, RuleFile
+from allpool.etl.audit.clinical.forms import FORMS, KEYS
+
+HOW_WRITTEN: Final = """\
+## How a rule is written
+
+An entry has an `id`, the `row` that it looks at (table, elements, conditions), the `column` at
+fault, a `check` of one of the forms below, `title` and `expected` in English, Chinese and Czech,
+`reason`, `source`, and patients: `fails` are found, `holds` are not. A test stages all of them on
+both databases. A word that does not exist (column, element, form) stops with file and line when
+allpool starts.
+"""
+WHAT_IS_SEEN: Final = """\
+A staged row is held against what is staged beside it, against the studies, and against what earlier
+nights have published of the same patient: by other feeds of the centre, and by the feed itself
+where it appends and does not bring the record again. The row that fails is always one that is
+staged. `allpool check` sees the delivery alone."""
 
 
 def clinical_rules_page(files: Sequence[RuleFile]) -> str:
@@ -20,7 +37,30 @@ def clinical_rules_page(files: Sequence[RuleFile]) -> str:
         "for plausibility, by what the data say of themselves (verification).",
     ]
     sections = ["\n".join(_section(file)) for file in files]
-    return "\n\n".join(["\n".join((parts[0], "", *parts[1:])), *sections]) + "\n"
+    return "\n\n".join(["\n".join((parts[0], "", *parts[1:])), *sections, _writing()]) + "\n"
+
+
+def _writing() -> str:
+    """Return how a rule is written, from what the forms say of themselves."""
+    lines = [
+        HOW_WRITTEN,
+        "| form | |",
+        "|---|---|",
+        *(f"| `{name}` | {_said(form)} |" for name, form in FORMS.items()),
+        "",
+        "Rows belong together by `link`: the `patient` (unless it says otherwise), and these or any column:",
+        "",
+        "| link | |",
+        "|---|---|",
+        *(f"| `{name}` | {meaning} |" for name, meaning in KEYS.items()),
+        "",
+        WHAT_IS_SEEN,
+    ]
+    return "\n".join(lines)
+
+
+def _said(form: type) -> str:
+    return " ".join((form.__doc__ or "").split())
 
 
 def _section(file: RuleFile) -> Iterator[str]:
