@@ -64,11 +64,4 @@ def _all(
         yield magnitude_rule()
     if "patient" in staged and "condition" in staged:
         yield same_person_rule()
-    clinical = clinical_rules(dictionary, published=published)
-    yield from (rule for rule in clinical if _looks_at(rule, staged))
-
-
-def _looks_at(rule: Rule, staged: Staged) -> bool:
-    """Whether rows that a clinical rule is about are staged."""
-    counts = staged.get(rule.table, {})
-    return any(code in counts for code in rule.rows) if rule.rows else bool(counts)
+    yield from clinical_rules(dictionary, staged=staged, published=published)

@@ -11,12 +11,13 @@ from sqlalchemy import Boolean, Float, Integer
 
 from allpool.errors import MappingError
 from allpool.etl.audit.bindings import BINDINGS
-from allpool.etl.audit.clinical import ClinicalRule, rule_files
+from allpool.etl.audit.clinical import ClinicalRule, clinical_rules, rule_files
 from allpool.etl.audit.clinical.conditions import Condition
 from allpool.etl.audit.clinical.files import load_rule_files
 from allpool.etl.audit.clinical.forms import Side
 from allpool.etl.audit.clinical.selects import columns_of
 from allpool.etl.audit.structure import PRECISIONS
+from allpool.etl.messages import MessageLanguage, load_messages
 from allpool.mappings.compile import load_vocabulary
 from allpool.mappings.dictionary import load_dictionary
 from allpool.models import STAGING
@@ -80,6 +81,22 @@ def test_a_rule_is_said_in_three_languages_and_names_its_source(entry: ClinicalR
     assert len(set(entry.expected.values())) == len(set(entry.title.values())) == 3
     assert entry.reason.endswith(".")
     assert len(entry.source) > 8
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "cs"])
+def test_what_a_rule_says_reaches_the_centre_in_its_language(language: MessageLanguage) -> None:
+    messages = load_messages()
+    for entry in ENTRIES:
+        assert messages.said(entry.expected["en"], language) == entry.expected[language]
+        assert messages.title(entry.rule, language).casefold() == entry.title[language].casefold()
+
+
+def test_only_rules_that_have_rows_to_look_at_are_asked() -> None:
+    staged = {"observation": {"ph_status"}, "patient": {None}}
+    asked = {rule.id for rule in clinical_rules(load_dictionary(), staged=staged)}
+    assert {"clinical.ph-negative-with-transcript", "clinical.death-before-birth"} <= asked
+    assert "clinical.before-birth.observation" in asked
+    assert not {"clinical.remission-with-blasts", "clinical.courses-overlap"} & asked
 
 
 def test_no_two_rules_are_called_the_same() -> None:
