@@ -35,20 +35,26 @@ class Report:
     clean_rows: int = 0
 
 
-def run(*, errors: int, seed: int, only: Sequence[str] = (), once: bool = False) -> Report:
-    """Plant `errors` errors (or one of each kind, `once`) and return what became of them."""
+def run(
+    *, errors: int, seed: int, only: Sequence[str] = (), within: Sequence[str] = (), once: bool = False
+) -> Report:
+    """Plant `errors` errors (or one of each kind, `once`) and return what became of them.
+
+    `only` names kinds, `within` feeds; without them it is all.
+    """
+    chosen = [feed for feed in feeds() if not within or feed.id in within]
     report = Report()
     rng = Random(seed)
     planted: Counter[str] = Counter()
     with TemporaryDirectory() as place:
         root = Path(place)
-        for feed in feeds():
+        for feed in chosen:
             _clean(feed, root / "clean" / feed.id, report)
-        _plant_files(root, rng, report, planted, only, times=1 if once else max(1, errors // 330))
+        _plant_files(root, rng, report, planted, only, chosen, times=1 if once else max(1, errors // 330))
         cells = [kind for kind in CATALOGUE.kinds.values() if kind.plant and (not only or kind.name in only)]
         for number in range(60):
             before = len(report.scores)
-            for feed in feeds():
+            for feed in chosen:
                 left = errors - len(report.scores)
                 if left > 0:
                     most = 1 if once else errors
@@ -74,7 +80,7 @@ def _plant_files(
     for kind in CATALOGUE.kinds.values():
         if kind.plant_file is None or (only and kind.name not in only):
             continue
-        for feed in _shuffled(feeds(), rng):
+        for feed in _shuffled(chosen, rng):
             if planted[kind.name] == times:
                 break
             folder = root / kind.name / feed.id

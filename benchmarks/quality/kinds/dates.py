@@ -11,7 +11,27 @@ from typing import Any
 from benchmarks.quality.copies import EPOCH, Copy
 from benchmarks.quality.planting import CATALOGUE, Planted
 
-DATES = ["diagnosis", "enrolment", "first_dose", "hsct", "relapse", "death", "last_contact", "course.start", "course.end", "response.date", "visit.date", "mrd.date", "ae.start", "ae.end", "event", "recovery", "interruption.start", "interruption.end", "baseline.date"]
+DATES = [
+    "diagnosis",
+    "enrolment",
+    "first_dose",
+    "hsct",
+    "relapse",
+    "death",
+    "last_contact",
+    "course.start",
+    "course.end",
+    "response.date",
+    "visit.date",
+    "mrd.date",
+    "ae.start",
+    "ae.end",
+    "event",
+    "recovery",
+    "interruption.start",
+    "interruption.end",
+    "baseline.date",
+]
 NO_DATE = "not_a_date impossible_date ambiguous_date not_computed *.future *.ancient doubtful*"
 ORDER = "clinical.* *.order *.ancient *.future"
 
