@@ -49,6 +49,8 @@ from allpool.etl.audit.moments import Moment, before, days_between, fewest_days,
 
 EPOCH: Final = date(2000, 1, 1)
 """Any day would do: ends of periods are compared as days since."""
+FEW: Final = 10
+"""Elements; the rows of more are most of the table, which is then read as it is."""
 OTHERS: Final = ("id", "other_table", "other_id", "other_column")
 
 
@@ -62,7 +64,8 @@ class Queries:
 
 def queries(row: Side, column: str, form: Form, *, published: Published | None = None) -> Queries:
     """Return the queries of a form for the rows of `row`; `column` is the column at fault."""
-    whole = not (row.elements or row.where or any(other.pick for other in form.companions()))
+    many = not row.elements or len(row.elements) > FEW
+    whole = many and not row.where and not any(other.pick for other in form.companions())
     rows = rows_of(row, read_by(form), distinct=not whole)
 
     def beside(other: Companion) -> FromClause:
