@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,6 +19,7 @@ from allpool.etl.raised import raised_before
 from allpool.mappings.compile import load_mapping, load_vocabulary
 from allpool.mappings.plan import CompiledMapping
 from allpool.models import Feed, FeedRun, NotCollected
+from allpool.models.engine import connect
 from tests.etl.audit.cases import quantity, sound
 from tests.etl.audit.conftest import FEED
 
@@ -157,9 +160,11 @@ def kept(store: Engine, audited: Audited, number: int, status: str) -> None:
         connection.execute(insert(FeedRun), {"run": number, "feed": FEED, "status": status})
 
 
-def test_exit_code_and_pages_of_the_command(store: Engine, store_url: str, capsys: Any) -> None:
+def test_exit_code_and_table_of_the_command(upgraded_file: Path, tmp_path: Path, capsys: Any) -> None:
     from allpool.cli.main import run as allpool
 
+    store_url = f"sqlite:///{shutil.copy(upgraded_file, tmp_path / 'allpool.db')}"
+    store = connect(store_url)
     with store.begin() as connection:
         connection.execute(insert(Feed), {"id": FEED, "centre": "brno", "mapping": "m", "mode": "snapshot"})
     entry = {

@@ -31,6 +31,7 @@ BESIDE: Final = (
     "etl/check/groups.py",
     "etl/check/precheck.py",
     "etl/check/rehearsal.py",
+    "etl/audit/judgement.py",
     "etl/linkage/identifiers.py",
     "mappings/fields.py",
     "mappings/identifiers/suspicion.py",

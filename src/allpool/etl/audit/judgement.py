@@ -79,7 +79,7 @@ def _promised(delivered: Delivered) -> Iterator[RuleResult]:
     """Yield one result per promised element: patients, and how many of them lack it."""
     for share in delivered.elements:
         yield RuleResult(
-            rule=f"{COMPLETENESS}{share.element}",
+            rule=f"completeness.{share.element}",
             table=share.table,
             column=share.column,
             element=share.element,
