@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly real test test-pandas2 check fix fuzz bench bench-survival bench-profile bench-audit bench-statistics docs founding-studies mcode example lock clean
+.PHONY: help install nightly real test test-pandas2 check fix fuzz bench bench-survival bench-profile bench-audit bench-quality bench-statistics docs founding-studies mcode example lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench-profile: $(STAMP) ## allpool profile on a million rows, beside a bare read
 
 bench-audit: $(STAMP) ## the audit of a million staged rows with 100 rules, beside the same rules as bare SQL
 	$(BIN)/python -m benchmarks.audit
+
+bench-quality: $(STAMP) ## a thousand planted errors of many kinds: how many are found at their cell; writes docs/quality.md
+	$(BIN)/python -m benchmarks.quality --write
 
 bench-statistics: $(STAMP) ## coverage of intervals and size of tests in small studies, by simulation; writes docs/statistics.md
 	$(BIN)/python -m benchmarks.statistics
