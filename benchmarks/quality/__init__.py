@@ -1,1 +1,1 @@
-"""How many planted errors of how many kinds the night finds at the right cell, and how often it cries wolf."""
+"""How many planted errors the night finds at the right cell, by kind, and how often it cries wolf."""

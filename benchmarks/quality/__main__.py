@@ -31,7 +31,9 @@ def main() -> int:
     if given.write:
         text = PAGE.read_text(encoding="utf-8")
         before, rest = text.split(BEGIN)
-        shown = f"{BEGIN}\n{summary(report)}\n\n{table(report)}\n{END}"
+        shown = "\n".join(
+            [BEGIN, *(f"    {line}" for line in summary(report).splitlines()), "", table(report), END]
+        )
         PAGE.write_text(before + shown + rest.split(END)[1], encoding="utf-8")
     return 0
 

@@ -15,13 +15,13 @@ def summary(report: Report) -> str:
     kinds = len({score.kind.name for score in report.scores})
     cells = {(feed, item.cell) for feed, item in report.clean}
     rows = {(feed, item.cell.file, item.cell.sheet, item.cell.row) for feed, item in report.clean}
+    found = f"{counts['found']} ({counts['found'] / max(total, 1):.1%})"
+    share = f"{len(rows)} of {report.clean_rows} rows ({len(rows) / max(report.clean_rows, 1):.2%})"
     lines = [
-        f"{total} errors of {kinds} kinds: {counts['found']} found at the right cell by a right rule "
-        f"({counts['found'] / max(total, 1):.1%})",
+        f"{total} errors of {kinds} kinds: {found} found at the right cell by a right rule",
         *(f"  {outcome}: {number}" for outcome, number in counts.most_common() if outcome != "found"),
-        f"clean files: {len(cells)} of {report.clean_cells} cells and {len(rows)} of {report.clean_rows} rows "
-        f"with a finding ({len(rows) / max(report.clean_rows, 1):.2%} of rows)",
-        f"planted files: {len(report.strays)} findings on {report.untouched_rows} rows that nothing was done to",
+        f"clean files: {len(cells)} of {report.clean_cells} cells with a finding, {share}",
+        f"planted files: {len(report.strays)} findings on {report.untouched_rows} rows left as they were",
     ]
     return "\n".join(lines)
 

@@ -15,8 +15,8 @@ class Planted:
     """One planted error: where it stands, and where else a finding would show the same contradiction."""
 
     cells: tuple[Cell, ...]
-    """Cells that were changed; a finding at one of them is at the right place. Of a cell that was emptied, the
-    filled cell beside it that cannot do without is one too."""
+    """Cells that were changed; a finding at one of them is at the right place. Of a cell that was
+    emptied, the filled cell beside it that cannot do without is one too."""
     partners: tuple[Cell, ...] = ()
     """The other cells of the contradiction: a finding may stand there if it names a changed one beside."""
 

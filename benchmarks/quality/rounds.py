@@ -75,7 +75,14 @@ def _clean(feed: Feed, folder: Path, report: Report) -> None:
 
 
 def _plant_files(
-    root: Path, rng: Random, report: Report, planted: Counter[str], only: Sequence[str], *, times: int
+    root: Path,
+    rng: Random,
+    report: Report,
+    planted: Counter[str],
+    only: Sequence[str],
+    chosen: Sequence[Feed],
+    *,
+    times: int,
 ) -> None:
     for kind in CATALOGUE.kinds.values():
         if kind.plant_file is None or (only and kind.name not in only):

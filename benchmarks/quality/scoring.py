@@ -38,8 +38,8 @@ class Score:
 def scored(kind: Kind, feed: str, planted: Planted, findings: Sequence[Finding]) -> Score:
     """Return whether the findings name a planted cell by a rule that is right for its kind.
 
-    A finding that stands at another cell counts as found if it names a planted one as part of the contradiction;
-    one that stands at a known partner and does not is `beside`.
+    A finding that stands at another cell counts as found if it names a planted one as part of the
+    contradiction; one that stands at a known partner and does not is `beside`.
     """
     right = [item for item in findings if any(fnmatch(item.rule, pattern) for pattern in kind.rules)]
     if any(_at(planted.cells, item.cell) for item in right):

@@ -79,7 +79,7 @@ def _targets(feed: Feed, shape: Shape) -> tuple[Target, ...]:
                             item.element or rule.data_element,
                             unit,
                             (*rule.when, *item.binding.when),
-                        ),  # fmt: skip
+                        ),
                     )
     return tuple(found.values())
 

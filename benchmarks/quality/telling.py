@@ -26,7 +26,7 @@ TODAY = date(2026, 11, 20)
 
 
 def told(folder: Path, feed: Feed) -> list[Finding]:
-    """Return every query on the files in `folder`: what waits and what only warns, with the cells beside it."""
+    """Return every query on the files in `folder`: what waits, what only warns, the cells beside."""
     mapping = compiled(feed)
     section = FeedSection(
         id=feed.id, mapping=feed.mapping.name, folder=str(folder), study=feed.id[:3], centre="centre"

@@ -21,7 +21,7 @@ def _cells(copy: Copy, patient: str, *roles: str) -> tuple[Cell, ...]:
 
 
 @CATALOGUE.cell("life and death", CLINICAL)
-def alive_with_a_date_of_death(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def alive_with_a_date_of_death(copy: Copy, patient: str, _: Random) -> Planted | None:
     """Alive, and the day of death beside it."""
     row = _first(copy, "death", patient)
     if row is None or _first(copy, "vital", patient) is None:
@@ -31,7 +31,7 @@ def alive_with_a_date_of_death(copy: Copy, patient: str, rng: Random) -> Planted
 
 
 @CATALOGUE.cell("life and death", CLINICAL)
-def dead_without_a_date(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def dead_without_a_date(copy: Copy, patient: str, _: Random) -> Planted | None:
     """Dead, and no day of death."""
     row = _first(copy, "vital", patient)
     if row is None or copy.get("vital", row) != copy.word("alive"):
@@ -41,7 +41,7 @@ def dead_without_a_date(copy: Copy, patient: str, rng: Random) -> Planted | None
 
 
 @CATALOGUE.cell("life and death", f"{CLINICAL} *.complete.* required_missing")
-def date_of_death_lost(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def date_of_death_lost(copy: Copy, patient: str, _: Random) -> Planted | None:
     """The day of death of somebody who is dead is empty."""
     row = _first(copy, "death", patient)
     if row is None:
@@ -83,7 +83,7 @@ def remission_with_blasts(copy: Copy, patient: str, rng: Random) -> Planted | No
 
 
 @CATALOGUE.cell("response", CLINICAL)
-def remission_of_a_refractory_marrow(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def remission_of_a_refractory_marrow(copy: Copy, patient: str, _: Random) -> Planted | None:
     """The code of a remission beside a marrow full of blasts."""
     row = next(
         (
@@ -124,7 +124,7 @@ def _mrd_cells(copy: Copy, row: int) -> tuple[Cell, ...]:
 
 
 @CATALOGUE.cell("MRD", CLINICAL)
-def negative_with_a_value(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def negative_with_a_value(copy: Copy, patient: str, _: Random) -> Planted | None:
     """MRD negative, and a level of 2 %."""
     row = _mrd_row(copy, patient, "negative")
     if row is None or copy.place("mrd.value") is None:
@@ -134,7 +134,7 @@ def negative_with_a_value(copy: Copy, patient: str, rng: Random) -> Planted | No
 
 
 @CATALOGUE.cell("MRD", CLINICAL)
-def negative_beside_its_level(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def negative_beside_its_level(copy: Copy, patient: str, _: Random) -> Planted | None:
     """The word negative beside a level that was measured."""
     row = _mrd_row(copy, patient, "positive")
     if row is None or copy.place("mrd.value") is None or not copy.number("mrd.value", row):
@@ -148,7 +148,7 @@ def negative_beside_its_level(copy: Copy, patient: str, rng: Random) -> Planted 
 
 
 @CATALOGUE.cell("MRD", f"{CLINICAL} *.complete.* required_missing *.given")
-def positive_without_a_value(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def positive_without_a_value(copy: Copy, patient: str, _: Random) -> Planted | None:
     """MRD positive and quantified, and the level is empty."""
     row = _mrd_row(copy, patient, "positive")
     if row is None or copy.place("mrd.value") is None or not copy.number("mrd.value", row):
@@ -158,7 +158,7 @@ def positive_without_a_value(copy: Copy, patient: str, rng: Random) -> Planted |
 
 
 @CATALOGUE.cell("MRD", f"{CLINICAL} *.complete.* required_missing below_unknown")
-def negative_without_sensitivity(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def negative_without_sensitivity(copy: Copy, patient: str, _: Random) -> Planted | None:
     """MRD negative down to an unknown level."""
     row = _mrd_row(copy, patient, "negative")
     if row is None or copy.place("mrd.sensitivity") is None or not copy.number("mrd.sensitivity", row):
@@ -168,7 +168,7 @@ def negative_without_sensitivity(copy: Copy, patient: str, rng: Random) -> Plant
 
 
 @CATALOGUE.cell("MRD", f"{CLINICAL} *.plausible.* *.possible.*")
-def sensitivity_worse_than_the_threshold(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def sensitivity_worse_than_the_threshold(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A negative of an assay that sees 1 % at best."""
     row = _mrd_row(copy, patient, "negative")
     if row is None or copy.place("mrd.sensitivity") is None or not copy.number("mrd.sensitivity", row):
@@ -206,7 +206,7 @@ def dose_ten_times_off(copy: Copy, patient: str, rng: Random) -> Planted | None:
 
 
 @CATALOGUE.cell("dose", DOSE)
-def doses_swapped(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def doses_swapped(copy: Copy, patient: str, _: Random) -> Planted | None:
     """28 in the first week and 9 after it."""
     rows = copy.rows("course.dose1", patient)
     if not rows or not copy.place("course.dose8"):
@@ -223,7 +223,7 @@ def doses_swapped(copy: Copy, patient: str, rng: Random) -> Planted | None:
 
 
 @CATALOGUE.cell("dose", DOSE)
-def dose_of_the_other_weight_class(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def dose_of_the_other_weight_class(copy: Copy, patient: str, _: Random) -> Planted | None:
     """9 and 28 ug a day for a child of 20 kg, or 5 and 15 for an adult."""
     rows, weights = copy.rows("course.dose1", patient), copy.rows("weight", patient)
     weight = copy.number("weight", weights[0]) if weights else None
@@ -264,7 +264,7 @@ def planned_days_against_the_course(copy: Copy, patient: str, rng: Random) -> Pl
 
 
 @CATALOGUE.cell("genetics", f"{CLINICAL} conflict")
-def ph_negative_with_bcr_abl1(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def ph_negative_with_bcr_abl1(copy: Copy, patient: str, _: Random) -> Planted | None:
     """Ph negative with the transcript, or positive without it."""
     row = _first(copy, "ph", patient)
     if row is None:
@@ -283,10 +283,10 @@ def ph_negative_with_bcr_abl1(copy: Copy, patient: str, rng: Random) -> Planted 
         copy.put("ph", row, copy.word("ph_negative"))
         partners = _cells(copy, patient, "mrd.method", "mrd.value", "mrd.result", "partner", "tki")
         return Planted((copy.cell("ph", row),), partners)
-    if copy.place("ph_like") and copy.get("ph", row) == copy.word("ph_negative"):
-        if copy.get("ph_like", row) == copy.word("yes"):
-            copy.put("ph", row, copy.word("ph_positive"))
-            return Planted((copy.cell("ph", row),), (copy.cell("ph_like", row),))
+    said = {role: copy.get(role, row) for role in ("ph", "ph_like") if copy.place(role)}
+    if said == {"ph": copy.word("ph_negative"), "ph_like": copy.word("yes")}:
+        copy.put("ph", row, copy.word("ph_positive"))
+        return Planted((copy.cell("ph", row),), (copy.cell("ph_like", row),))
     return None
 
 
@@ -317,7 +317,7 @@ def fatal_grade_of_the_living(copy: Copy, patient: str, rng: Random) -> Planted 
 
 
 @CATALOGUE.cell("transplant", CLINICAL)
-def transplant_against_its_flag(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def transplant_against_its_flag(copy: Copy, patient: str, _: Random) -> Planted | None:
     """No transplant, and its date."""
     row = _first(copy, "hsct_done", patient)
     if row is None or copy.get("hsct_done", row) != copy.word("yes"):
@@ -327,7 +327,7 @@ def transplant_against_its_flag(copy: Copy, patient: str, rng: Random) -> Plante
 
 
 @CATALOGUE.cell("transplant", f"{CLINICAL} required_missing *.complete.* *.given")
-def relapse_without_its_date(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def relapse_without_its_date(copy: Copy, patient: str, _: Random) -> Planted | None:
     """The kind of a relapse without its day."""
     row = _first(copy, "relapse_type", patient)
     if row is None or not copy.rows("relapse", patient):
@@ -337,7 +337,7 @@ def relapse_without_its_date(copy: Copy, patient: str, rng: Random) -> Planted |
 
 
 @CATALOGUE.cell("transplant", f"{CLINICAL} required_missing *.complete.* *.given")
-def relapse_without_its_kind(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def relapse_without_its_kind(copy: Copy, patient: str, _: Random) -> Planted | None:
     """The day of a relapse without its kind."""
     row = _first(copy, "relapse_type", patient)
     if row is None or not copy.rows("relapse", patient):
@@ -347,7 +347,7 @@ def relapse_without_its_kind(copy: Copy, patient: str, rng: Random) -> Planted |
 
 
 @CATALOGUE.cell("response", CLINICAL)
-def response_of_the_not_evaluable(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def response_of_the_not_evaluable(copy: Copy, patient: str, _: Random) -> Planted | None:
     """Not evaluable for response, and a response beside it."""
     row = _first(copy, "evaluable", patient)
     if (

@@ -66,8 +66,15 @@ def day_that_no_month_has(copy: Copy, patient: str, rng: Random) -> Planted | No
         if copy.style["dates"] == "cell":
             return f"{day.year}-{month:02}-31"
         model = str(copy.written(role, date(day.year, 1, 28)))
-        return model.replace("28", "31").replace(".01.", f".{month:02}.").replace("-01-", f"-{month:02}-").replace(
-            "/1/", f"/{month}/").replace("年1月", f"年{month}月")  # fmt: skip
+        months = {
+            ".01.": f".{month:02}.",
+            "-01-": f"-{month:02}-",
+            "/1/": f"/{month}/",
+            "年1月": f"年{month}月",
+        }
+        for january, other in months.items():
+            model = model.replace(january, other)
+        return model.replace("28", "31")
 
     return _spoil(copy, patient, rng, change)
 
@@ -95,7 +102,7 @@ def month_thirteen(copy: Copy, patient: str, rng: Random) -> Planted | None:
 def two_digit_year(copy: Copy, patient: str, rng: Random) -> Planted | None:
     """03.08.19."""
 
-    def change(role: str, day: date) -> Any:
+    def change(_: str, day: date) -> Any:
         return f"{day.day:02}.{day.month:02}.{day.year % 100:02}"
 
     return _spoil(copy, patient, rng, change)
@@ -105,7 +112,7 @@ def two_digit_year(copy: Copy, patient: str, rng: Random) -> Planted | None:
 def another_date_format(copy: Copy, patient: str, rng: Random) -> Planted | None:
     """A date as another programme writes it."""
 
-    def change(role: str, day: date) -> Any:
+    def change(_: str, day: date) -> Any:
         return day.strftime("%d-%b-%Y") if copy.style["dates"] != "%d.%m.%Y" else day.strftime("%Y/%m/%d")
 
     return _spoil(copy, patient, rng, change)
@@ -171,7 +178,7 @@ def date_before_birth(copy: Copy, patient: str, rng: Random) -> Planted | None:
     if born is None:
         return None
 
-    def change(role: str, day: date) -> Any:
+    def change(role: str, _: date) -> Any:
         if role in ("death", "last_contact"):
             return None
         earlier = max(date(1905, 1, 1), born - timedelta(days=rng.randrange(400, 3000)))
@@ -352,7 +359,7 @@ def event_ends_before_it_starts(copy: Copy, patient: str, rng: Random) -> Plante
 
 
 @CATALOGUE.cell("order of dates", ORDER)
-def interruption_outside_its_course(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def interruption_outside_its_course(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A pause of a course that lies after it."""
     rows = copy.rows("interruption.start", patient)
     if not rows:
@@ -460,7 +467,7 @@ def age_against_birth_date(copy: Copy, patient: str, rng: Random) -> Planted | N
 
 
 @CATALOGUE.cell("clinic", "clinical.*")
-def birth_year_of_somebody_else(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def birth_year_of_somebody_else(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A birth date that the age, or what happened since, does not allow."""
     births = copy.rows("birth", patient)
     if not births:

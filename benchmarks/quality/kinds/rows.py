@@ -45,7 +45,7 @@ def _whole(sheet: Sheet, row: int, columns: list[str] | None = None) -> tuple[Ce
 
 
 @CATALOGUE.cell("rows", "conflict clinical.*")
-def patient_twice_with_another_sex(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def patient_twice_with_another_sex(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A second row of the patient, of the other sex."""
     found = _patient_row(copy, patient)
     if found is None:
@@ -58,7 +58,7 @@ def patient_twice_with_another_sex(copy: Copy, patient: str, rng: Random) -> Pla
 
 
 @CATALOGUE.cell("rows", "conflict clinical.*")
-def two_dates_of_death(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def two_dates_of_death(copy: Copy, patient: str, _: Random) -> Planted | None:
     """The row of follow-up stands twice, with another day of death."""
     rows = copy.rows("death", patient)
     place = copy.place("death")
@@ -147,7 +147,7 @@ def cells_shifted_to_the_right(copy: Copy, patient: str, rng: Random) -> Planted
 
 
 @CATALOGUE.cell("rows", "ragged_row")
-def cell_too_many_in_a_row(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def cell_too_many_in_a_row(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A separator too many: the row is longer than the header."""
     found = _patient_row(copy, patient)
     if found is None or found[0].name is not None:
@@ -160,8 +160,14 @@ def cell_too_many_in_a_row(copy: Copy, patient: str, rng: Random) -> Planted | N
 @CATALOGUE.cell("rows", WRONG_CELL)
 def two_columns_swapped_in_a_row(copy: Copy, patient: str, rng: Random) -> Planted | None:
     """Two neighbours of different kind change places: a date and a word, a word and a number."""
-    pairs = [("sex", "birth"), ("diagnosis", "first_dose"), ("vital", "last_contact"), ("relapse", "relapse_type"),
-             ("diagnosis", "sex"), ("weight", "birth")]  # fmt: skip
+    pairs = [
+        ("sex", "birth"),
+        ("diagnosis", "first_dose"),
+        ("vital", "last_contact"),
+        ("relapse", "relapse_type"),
+        ("diagnosis", "sex"),
+        ("weight", "birth"),
+    ]
     rng.shuffle(pairs)
     for one, other in pairs:
         rows = set(copy.rows(one, patient)) & set(copy.rows(other, patient))
@@ -175,7 +181,7 @@ def two_columns_swapped_in_a_row(copy: Copy, patient: str, rng: Random) -> Plant
 
 
 @CATALOGUE.cell("rows", "required_missing *.complete.* clinical.* *.required")
-def start_of_a_course_missing(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def start_of_a_course_missing(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A course with its end and dose, and no start."""
     rows = copy.rows("course.end", patient)
     if not rows or copy.feed.id.startswith("004"):
@@ -185,7 +191,7 @@ def start_of_a_course_missing(copy: Copy, patient: str, rng: Random) -> Planted 
 
 
 @CATALOGUE.cell("rows", "required_missing *.complete.* clinical.* *.required")
-def date_of_a_response_missing(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def date_of_a_response_missing(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A response or measurement without its day."""
     rows = [row for row in copy.rows("mrd.date", patient) if copy.rows("mrd.result", patient)]
     role = "mrd.date" if rows else "response.date"
@@ -201,7 +207,7 @@ def _nothing(copy: Copy, role: str) -> Any:
 
 
 @CATALOGUE.cell("rows", "clinical.*same* *.same-person")
-def patient_under_two_numbers(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def patient_under_two_numbers(copy: Copy, patient: str, _: Random) -> Planted | None:
     """The same person registered again under a new number."""
     found = _patient_row(copy, patient)
     if found is None:

@@ -122,7 +122,7 @@ def percentage_in_a_column_of_fractions(copy: Copy, patient: str, rng: Random) -
 
 
 @CATALOGUE.cell("shares", RANGE)
-def fraction_in_a_column_of_percentages(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def fraction_in_a_column_of_percentages(copy: Copy, patient: str, _: Random) -> Planted | None:
     """0.85 where 85 is meant: blasts of overt disease."""
     if copy.style["percent"] != 1:
         return None
@@ -164,7 +164,7 @@ def neutrophils_above_leukocytes(copy: Copy, patient: str, rng: Random) -> Plant
 
 
 @CATALOGUE.cell("against each other", RANGE)
-def subset_above_all_t_cells(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def subset_above_all_t_cells(copy: Copy, patient: str, _: Random) -> Planted | None:
     """More CD4 than CD3 cells."""
     rows = copy.rows("immune.cd4", patient)
     for row in rows:
@@ -176,7 +176,7 @@ def subset_above_all_t_cells(copy: Copy, patient: str, rng: Random) -> Planted |
 
 
 @CATALOGUE.cell("against each other", RANGE)
-def surface_against_weight(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def surface_against_weight(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A body surface that no body of this weight has."""
     rows = copy.rows("bsa", patient)
     weight = copy.number("weight", rows[0]) if rows else None
@@ -187,7 +187,7 @@ def surface_against_weight(copy: Copy, patient: str, rng: Random) -> Planted | N
 
 
 @CATALOGUE.cell("against each other", RANGE)
-def weight_against_age(copy: Copy, patient: str, rng: Random) -> Planted | None:
+def weight_against_age(copy: Copy, patient: str, _: Random) -> Planted | None:
     """An adult of 12 kg."""
     rows = copy.rows("weight", patient)
     births, diagnosed = copy.rows("birth", patient), copy.rows("diagnosis", patient)
