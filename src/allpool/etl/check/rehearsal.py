@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from allpool.etl.audit.findings import rehearse
+from allpool.etl.audit.findings import Audited, rehearse
 from allpool.etl.audit.judgement import RuleResult
 from allpool.etl.audit.withdrawal import withdraw
 from allpool.mappings.compile import Vocabulary
