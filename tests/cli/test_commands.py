@@ -80,6 +80,7 @@ def test_commands_are_those_promised_so_far():
         "db upgrade",
         "db current",
         "db check",
+        "quality",
         "quarantine",
         "quarantine list",
         "quarantine show",
