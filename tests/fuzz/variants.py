@@ -20,7 +20,18 @@ OTHER_FORMATS = 0.5
 """Share of variants of formats that the example consortium does not send."""
 ONE_FILE = 7
 """Of every so many-th variant only the corrupted file is named to `check`, not its folder."""
-BOMBS = frozenset(("zip_bomb", "cell_bomb", "string_bomb", "table_bomb", "many_parts", "far_cell"))
+BOMBS = frozenset(
+    (
+        "zip_bomb",
+        "cell_bomb",
+        "string_bomb",
+        "table_bomb",
+        "many_parts",
+        "far_cell",
+        "more_rows",
+        "more_columns",
+    )
+)
 """Corruptions after which a program that opens the file to corrupt it again would need gigabytes itself."""
 Change = Callable[[Random, bytes], bytes]
 

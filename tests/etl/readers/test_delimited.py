@@ -62,6 +62,13 @@ def test_a_ragged_row_costs_that_row_and_shows_no_value(table: Read) -> None:
     assert "runs to row 6" in found.problems["expected"][2]
 
 
+def test_a_ragged_row_with_a_giant_quoted_cell_is_told_and_not_taken_for_a_blank_one(table: Read) -> None:
+    found = table(b'a,b,c\n1,"' + b"x" * 200_000 + b'"\n4,5,6\n')
+    assert rows(found) == [(3, "4", "5", "6")]
+    assert problems(found) == [(2, None, "row", "ragged_row", 2)]
+    assert found.blank_rows == 0
+
+
 def test_a_quote_never_closed_costs_that_row(table: Read) -> None:
     lines = ["a,b,c", '1,"open,3', "4,5,6", '7,"8",9', '10,"x"y,12', '13,5" needle,15']
     found = table("\n".join(lines).encode())

@@ -197,9 +197,34 @@ def test_eav_that_contradicts_itself_waits_value_by_value(table: Read) -> None:
     assert found.frame["sex"].to_list()[0] == "f"
 
 
+@pytest.mark.parametrize(("said", "rule"), [("\ud83d", "encoding"), ("a\0b", "nul_byte")])
+def test_characters_that_no_database_takes_cost_their_cell(table: Read, said: str, rule: str) -> None:
+    rows = flat()
+    told = [{**rows[0], "dob": said}, *rows[1:]]
+    found = table(json.dumps(told), name="data.json")  # as an escape, which JSON allows
+    assert found.problems.select("row", "column", "scope", "rule").rows() == [(1, "dob", "cell", rule)]
+    assert found.frame["dob"].to_list()[0] is None
+
+
+def test_a_value_of_eav_with_half_a_character_waits(table: Read) -> None:
+    told = [*eav(flat()), {**eav(flat())[0], "field_name": "dob", "value": "\ud83d"}]
+    found = table(json.dumps(told), name="data.json")
+    assert found.problems.select("row", "scope", "rule", "cells").rows() == [
+        (len(told), "row", "encoding", 1)
+    ]
+
+
 @pytest.mark.parametrize(
     "content",
-    ['[{"id": "1"}, {"id"', '{"id": "1"}', '["a"]', "[" * 100_000, '[{"id": "1", "id": "2"}]', "[1]"],
+    [
+        '[{"id": "1", "a\\ud83d": ""}]',
+        '[{"id": "1"}, {"id"',
+        '{"id": "1"}',
+        '["a"]',
+        "[" * 100_000,
+        '[{"id": "1", "id": "2"}]',
+        "[1]",
+    ],
 )
 def test_json_that_is_no_export(found: Callable[..., SourceFailure], content: str) -> None:
     outcome = found(content, name="data.json")

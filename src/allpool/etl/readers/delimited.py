@@ -130,7 +130,10 @@ class _Body:
         start, end, line = (int(column[index]) for column in (found.start, found.end, found.line))
         raw = self.content[start:end]
         for record in records(raw, start=0, line=line, separator=self.separator, quote=self.quote):
-            self._set_aside(record, record.fields or [], length=end - start)
+            if record.fields is None:
+                self.problems.append(_broken(record.line, 1))
+            else:
+                self._set_aside(record, record.fields, length=end - start)
 
     def closely(self) -> tuple[pl.DataFrame, Integers]:
         """Return values and rows, looking at each record alone."""

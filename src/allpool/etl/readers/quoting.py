@@ -6,6 +6,9 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Python's csv refuses cells of more than 128 KiB; what is too long for us, `cell_too_long` tells.
+csv.field_size_limit(2**31 - 1)
+
 
 @dataclass(frozen=True)
 class Record:

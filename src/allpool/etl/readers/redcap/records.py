@@ -14,12 +14,14 @@ from allpool.etl.readers.header import header_names
 from allpool.etl.readers.redcap.columns import BOX, EVENT, INSTANCE, INSTRUMENT, box_name
 from allpool.etl.readers.redcap.dictionary import DataDictionary
 from allpool.etl.readers.source import Problem, problem
-from allpool.etl.readers.table import CellFinding, Cells
+from allpool.etl.readers.table import CellFinding, Cells, without_nul
 
 # REDCap API help, "Export Records", type eav.
 RECORD, FIELD, VALUE = "record", "field_name", "value"
 ROW_KEY: Final = (RECORD, EVENT, INSTRUMENT, INSTANCE)
 PLAIN = (str, int, float, bool)
+WHOLE_CHARACTERS: Final = "whole characters; half a surrogate pair is none"
+"""JSON's escapes can say half a character (RFC 8259, 8.2), which no encoding can write."""
 
 
 def json_cells(
@@ -29,7 +31,7 @@ def json_cells(
 
     Row numbers count the objects from 1 (of EAV: the row's first). Of EAV, the columns are those that occur,
     in the dictionary's order, and a box beside a ticked one is `0`, as a flat export has it.
-    Finding: `nested_value`; row-level problem: `eav_value`.
+    Findings: `nested_value`, `encoding`, `nul_byte`; row-level problems: `eav_value`, `encoding`.
     Raises SourceError: `unreadable_json`, `empty_file`, `duplicate_header`, `reserved_header`.
     """
     objects = _objects(content)
@@ -50,13 +52,14 @@ def record_cells(objects: Sequence[Mapping[str, Any]]) -> Cells:
             _text(item.get(str(name)), row=row, index=index, findings=findings)
             for row, item in enumerate(objects, start=1)
         ]
-    return Cells(
+    cells = Cells(
         names=names,
         frame=pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)),
         rows=np.arange(1, len(objects) + 1, dtype=np.int64),
         header_row=None,
         findings=tuple(findings),
     )
+    return without_nul(cells)
 
 
 class _Values:
@@ -77,13 +80,14 @@ class _Values:
             str(index): [row.get(str(name)) for row in self._rows.values()]
             for index, name in enumerate(names)
         }
-        return Cells(
+        cells = Cells(
             names=names,
             frame=pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)),
             rows=np.array(self._first, dtype=np.int64),
             header_row=None,
             problems=tuple(self._problems),
         )
+        return without_nul(cells)
 
     def _take(self, number: int, item: Mapping[str, Any]) -> None:
         told = {key: item.get(key) for key in (*ROW_KEY, FIELD, VALUE)}
@@ -93,6 +97,11 @@ class _Values:
             or not all(value is None or isinstance(value, PLAIN) for value in told.values())
         ):
             self._problems.append(_refused(number, "record, field_name and value, each one text"))
+            return
+        if not all(value is None or _is_whole(str(value)) for value in told.values()):
+            self._problems.append(
+                problem("encoding", scope="row", row=number, cells=1, expected=WHOLE_CHARACTERS)
+            )
             return
         key = tuple(str(told[part] or "") for part in ROW_KEY)
         if key not in self._rows:
@@ -156,11 +165,26 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in found:
             raise ValueError("a name twice")
+        if not _is_whole(name):
+            raise ValueError("a name with half a character")
         found[name] = value
     return found
 
 
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _text(value: Any, *, row: int, index: int, findings: list[CellFinding]) -> str | None:
+    if isinstance(value, str) and not _is_whole(value):
+        findings.append(
+            CellFinding(row=row, index=index, rule="encoding", expected=WHOLE_CHARACTERS, value=None)
+        )
+        return None
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
