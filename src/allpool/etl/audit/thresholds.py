@@ -65,8 +65,8 @@ class Thresholds:
     centres: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Feed -> its centre, where it has one."""
     patients: int = 20
-    """Patients from which a promised element that none of them has is raised: of fewer, none says little (none
-    of 20 is compatible with one in seven; Hanley JA, Lippman-Hand A, JAMA 1983;249:1743)."""
+    """Patients from which a promised element that none of them has is raised: of fewer, none says little
+    (none of 20 is compatible with one in seven; Hanley JA, Lippman-Hand A, JAMA 1983;249:1743)."""
     trend: Trend = field(default_factory=Trend)
 
     def severity(self, rule: Rule, *, failed: int, rows: int) -> Severity:

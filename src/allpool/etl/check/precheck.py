@@ -105,9 +105,7 @@ def precheck(paths: Sequence[Path], mapping_file: Path, *, today: date | None = 
     feed = FeedSection(
         id="check", mapping=mapping_file.name, folder=str(folder), study="check", centre="check"
     )
-    scene = Scene(
-        feed=feed.id, study=feed.study, centre=feed.centre, security=None, key=KEY, linkage_key=KEY
-    )
+    scene = Scene(feed=feed.id, study=feed.study, centre=feed.centre, security=None, key=KEY, linkage_key=KEY)
     delivery = read_delivery(folder, feed, mapping, scene)
     harmonised = transform([file.frame for file in delivery.files], mapping, scene)
     audited: Rehearsal | None = None
