@@ -110,7 +110,7 @@ def title_above_the_header(copy: Copy, folder: Path, rng: Random) -> Planted:
     return Planted((Cell(sheet.file, sheet.name, None, None),))
 
 
-@CATALOGUE.file("files", "encoding nul_byte no_header missing_column")
+@CATALOGUE.file("files", "encoding nul_byte no_header missing_column unreadable_workbook")
 def file_in_another_encoding(copy: Copy, folder: Path, rng: Random) -> Planted:
     """Saved as UTF-16, as a spreadsheet's "Unicode text" is."""
     copy.write(folder)

@@ -125,7 +125,8 @@ def letter_for_a_digit(copy: Copy, patient: str, rng: Random) -> Planted | None:
 
     def change(value: Any, _: Target) -> Any:
         text = _as_text(value)
-        return text.replace("0", "O", 1) if "0" in text else text.replace("1", "l", 1)
+        wrong = text.replace("0", "O", 1) if "0" in text else text.replace("1", "l", 1)
+        return None if wrong == text else wrong
 
     return _spoil(copy, patient, rng, ("quantity", "integer"), change)
 
