@@ -173,15 +173,26 @@ class ElapsedForm(Frozen):
     form: Literal["elapsed"]
     value: str
     unit: Literal["a", "mo", "d"]
-    date: str
+    date: str | None = None
+    """The row's own date to which the time counts; or `until` another row's."""
     since: Companion
     since_date: str
+    until: Companion | None = None
+    until_date: str | None = None
     tolerance: float = Field(default=0.0, ge=0)
     """In the unit, on either side."""
 
+    @model_validator(mode="after")
+    def _one_end(self) -> ElapsedForm:
+        if (self.date is None) == (self.until is None) or (self.until is None) != (self.until_date is None):
+            raise ValueError("give date, or until with until_date")
+        if self.until is not None and self.until.name == self.since.name:
+            raise ValueError("since and until need two names: give one a `name`")
+        return self
+
     def companions(self) -> tuple[Companion, ...]:
         """Return the rows that it is compared with."""
-        return (self.since,)
+        return (self.since,) if self.until is None else (self.since, self.until)
 
 
 Form = Annotated[
@@ -228,7 +239,7 @@ def read_of(form: Form, other: Companion) -> tuple[str, ...]:
     if isinstance(form, OrderForm):
         own = (form.other_date,)
     elif isinstance(form, ElapsedForm):
-        own = (form.since_date,)
+        own = (form.since_date if other is form.since else str(form.until_date),)
     its = (name for condition in other.compare for name in condition.names() if owner(name) == OTHER)
     called = (name for name in _compared(form) if owner(name) == other.name != OTHER)
     compared = (name.rpartition(".")[2] for name in (*its, *called))

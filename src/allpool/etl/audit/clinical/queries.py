@@ -81,8 +81,8 @@ def queries(row: Side, column: str, form: Form, *, published: Published | None =
             other = beside(form.other)
             return _together(rows, [(form.other, other)], [_wrong_order(form, rows, other)])
         case ElapsedForm():
-            since = beside(form.since)
-            return _together(rows, [(form.since, since)], [_wrong_time(form, rows, since)])
+            ends = [(other, beside(other)) for other in form.companions()]
+            return _together(rows, ends, [_wrong_time(form, rows, ends)])
         case PairForm():
             present, absent = ([(one, beside(one)) for one in side] for side in (form.present, form.absent))
             return _together(rows, present, [], absent)
@@ -145,8 +145,12 @@ def _wrong_order(form: OrderForm, rows: FromClause, other: FromClause) -> Column
     return fewest_days(first, second) > literal(form.more_than_days)
 
 
-def _wrong_time(form: ElapsedForm, rows: FromClause, since: FromClause) -> ColumnElement[bool]:
-    then, now = moment(since, form.since_date), moment(rows, form.date)
+def _wrong_time(
+    form: ElapsedForm, rows: FromClause, ends: Sequence[tuple[Companion, FromClause]]
+) -> ColumnElement[bool]:
+    (_, since), *until = ends
+    then = moment(since, form.since_date)
+    now = moment(until[0][1], str(form.until_date)) if until else moment(rows, str(form.date))
     days = rows.c[form.value] * literal(DAYS[form.unit], Float())
     slack = literal(form.tolerance * DAYS[form.unit], Float())
     return or_(days < fewest_days(then, now) - slack, days > most_days(then, now) + slack)
