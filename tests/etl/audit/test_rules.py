@@ -55,6 +55,16 @@ def test_broken_rows_fail_and_sound_rows_do_not(stage: Stage, run: Callable[...,
     assert originals.isdisjoint(generated["id"])
 
 
+def test_what_is_impossible_is_not_called_implausible_too(stage: Stage, run: Callable[..., Audited]) -> None:
+    stage(all_broken())
+    failures = run(thresholds=Thresholds(rows=1000)).failures
+    impossible = failures.filter(pl.col("rule").str.contains(".possible.", literal=True))
+    implausible = failures.filter(pl.col("rule").str.contains(".plausible.", literal=True))
+    assert impossible.height
+    assert implausible.height
+    assert implausible.join(impossible, on=["table", "id", "column"]).is_empty()
+
+
 def test_twice_the_same_record_blocks(stage: Stage, run: Callable[..., Audited]) -> None:
     rows = sound()
     rows["specimen"] *= 2

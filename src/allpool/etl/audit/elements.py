@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from sqlalchemy import Float, Integer, String, and_, or_, select
+from sqlalchemy import Float, Integer, String, and_, not_, or_, select
 
 from allpool.errors import MappingError
 from allpool.etl.audit.moments import day_known, partial_dates
@@ -133,14 +133,19 @@ def _measured(use: Use, rows: tuple[str, ...]) -> Iterator[Rule]:
         )
     plausible = element.range
     if plausible and (plausible.low, plausible.high) != (low, high):
-        yield native_rule(
-            Between(use.column, plausible.low, plausible.high),
-            rule=_id(use, use.column, "plausible"),
+        doubtful = Between(use.column, plausible.low, plausible.high).failing(staged)
+        if low is not None or high is not None:
+            # what is impossible waits already, and is not asked about twice
+            doubtful = and_(doubtful, not_(Between(use.column, low, high).failing(staged)))
+        yield Rule(
+            id=_id(use, use.column, "plausible"),
             table=use.table,
+            column=use.column,
             category="plausibility",
             severity="warn",
             context="validation",
             expected=f"{_title(use)} is as a rule {_span(plausible.low, plausible.high, element.unit)}.",
+            predicate=and_(doubtful, staged.c.data_element.in_(rows)) if rows else doubtful,
             element=element.id,
             rows=rows,
             source=plausible.source,
