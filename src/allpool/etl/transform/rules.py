@@ -146,8 +146,12 @@ def _read(prepared: Prepared, rule: RulePlan, readings: dict[str, Reading]) -> p
 def _alone(prepared: Prepared, rule: RulePlan) -> list[FieldPlan]:
     """Return the rule's date where no other rule reads its column: it says that there is such a record.
 
-    A date that several records share says nothing of the one that has no value.
+    A date that several records share says nothing of the one that has no value; nor does one beside a column
+    that the file lacks, which is told once and not row by row.
     """
+    wanted = (item.binding.column for item in rule.fields if item.required)
+    if any(names and prepared.actual(names) is None for names in wanted):
+        return []
     dates = [
         item for item in rule.fields if item.name == "date" and item.binding.column and not item.required
     ]
