@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks.draft import PAGE, SETS, Answer, counted, every_answer, page
 
+pytestmark = pytest.mark.xdist_group("draft")  # one worker: the example is drafted once
+
 RIGHT = 0.9
 """Share of mapped columns whose first proposal is right, at least (issue 4)."""
 PRECISION = 0.95

@@ -12,6 +12,8 @@ from benchmarks.quality.page import misses
 from benchmarks.quality.planting import CATALOGUE
 from benchmarks.quality.rounds import Report, run
 
+pytestmark = pytest.mark.xdist_group("planted")  # one worker: errors are planted once
+
 WITHIN = ("000-centre-a", "000-centre-b", "001-aerospace", "002-redcap", "003-hospital-01", "004-praha")
 """A feed of each study, with the layouts that kinds need: percentages and fractions, serials and dates."""
 
