@@ -118,6 +118,12 @@ def _mrd_row(copy: Copy, patient: str, word: str) -> int | None:
     )
 
 
+def _filled_row(copy: Copy, patient: str, result: str, column: str) -> int | None:
+    """Return the patient's first MRD row of that result, where the centre sends `column` and filled it."""
+    row = _mrd_row(copy, patient, result)
+    return row if row is not None and copy.place(column) is not None and copy.number(column, row) else None
+
+
 def _mrd_cells(copy: Copy, row: int) -> tuple[Cell, ...]:
     roles = ("mrd.result", "mrd.value", "mrd.sensitivity")
     return tuple(copy.cell(role, row) for role in roles if copy.place(role))
@@ -136,8 +142,8 @@ def negative_with_a_value(copy: Copy, patient: str, _: Random) -> Planted | None
 @CATALOGUE.cell("MRD", CLINICAL)
 def negative_beside_its_level(copy: Copy, patient: str, _: Random) -> Planted | None:
     """The word negative beside a level that was measured."""
-    row = _mrd_row(copy, patient, "positive")
-    if row is None or copy.place("mrd.value") is None or not copy.number("mrd.value", row):
+    row = _filled_row(copy, patient, "positive", "mrd.value")
+    if row is None:
         return None
     if (copy.number("mrd.value", row) or 0) <= 10 * (
         copy.number("mrd.sensitivity", row) or 0.01 * float(copy.style["percent"])
@@ -150,8 +156,8 @@ def negative_beside_its_level(copy: Copy, patient: str, _: Random) -> Planted | 
 @CATALOGUE.cell("MRD", f"{CLINICAL} *.complete.* required_missing *.given")
 def positive_without_a_value(copy: Copy, patient: str, _: Random) -> Planted | None:
     """MRD positive and quantified, and the level is empty."""
-    row = _mrd_row(copy, patient, "positive")
-    if row is None or copy.place("mrd.value") is None or not copy.number("mrd.value", row):
+    row = _filled_row(copy, patient, "positive", "mrd.value")
+    if row is None:
         return None
     copy.put("mrd.value", row, None if copy.is_workbook("mrd.value") else "")
     return Planted((copy.cell("mrd.value", row),), _mrd_cells(copy, row))
@@ -160,8 +166,8 @@ def positive_without_a_value(copy: Copy, patient: str, _: Random) -> Planted | N
 @CATALOGUE.cell("MRD", f"{CLINICAL} *.complete.* required_missing below_unknown")
 def negative_without_sensitivity(copy: Copy, patient: str, _: Random) -> Planted | None:
     """MRD negative down to an unknown level."""
-    row = _mrd_row(copy, patient, "negative")
-    if row is None or copy.place("mrd.sensitivity") is None or not copy.number("mrd.sensitivity", row):
+    row = _filled_row(copy, patient, "negative", "mrd.sensitivity")
+    if row is None:
         return None
     copy.put("mrd.sensitivity", row, None if copy.is_workbook("mrd.sensitivity") else "")
     return Planted((copy.cell("mrd.sensitivity", row),), _mrd_cells(copy, row))
@@ -170,8 +176,8 @@ def negative_without_sensitivity(copy: Copy, patient: str, _: Random) -> Planted
 @CATALOGUE.cell("MRD", f"{CLINICAL} *.plausible.* *.possible.*")
 def sensitivity_worse_than_the_threshold(copy: Copy, patient: str, _: Random) -> Planted | None:
     """A negative of an assay that sees 1 % at best."""
-    row = _mrd_row(copy, patient, "negative")
-    if row is None or copy.place("mrd.sensitivity") is None or not copy.number("mrd.sensitivity", row):
+    row = _filled_row(copy, patient, "negative", "mrd.sensitivity")
+    if row is None:
         return None
     scale = 0.01 if copy.feed.id.startswith("004") else float(copy.style["percent"])
     copy.put_number("mrd.sensitivity", row, 1.0 * scale)

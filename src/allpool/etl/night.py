@@ -23,13 +23,13 @@ from allpool.etl.audit import preload
 from allpool.etl.audit.limits import load_thresholds, thresholds_mark
 from allpool.etl.clock import Watch
 from allpool.etl.data_docs import NightDocs
+from allpool.etl.ending import end_feed
 from allpool.etl.feed import (
     Changed,
     FeedResult,
     Mapped,
     Night,
     audit_feeds,
-    end_feed,
     look_at_feed,
     map_feed,
     record_result,

@@ -30,7 +30,33 @@ PLACE: Final = pl.Schema(
 """What `Places.find` adds. `source_column` is null where no column of the file stands behind the table's."""
 
 COMPONENTS: Final = "observation_component"
-PATIENT_COLUMNS: Final = frozenset({"id", "identifier", "subject_id", *SUBJECT.values()})
+KEYS: Final = ("table", "id", "column")
+"""Columns that say which cell of a table is asked for."""
+LINEAGE: Final = pl.Schema(
+    {
+        "id": pl.String,
+        "rule": pl.String,
+        "source_file": pl.String,
+        "source_row": pl.Int64,
+        "study": pl.String,
+        "centre": pl.String,
+    }
+)
+"""What the tables tell of where a row comes from."""
+LENT: Final = pl.Schema(
+    {
+        "_key": pl.String,
+        "source_file": pl.String,
+        "file": pl.String,
+        "sheet": pl.String,
+        "row": pl.Int64,
+        "value": pl.String,
+    }
+)
+"""A cell that another source lends to a join, by the patient's key there."""
+REFERRING: Final = ("subject_id", *SUBJECT.values())
+"""Columns that refer to the patient, of which a table has one."""
+PATIENT_COLUMNS: Final = frozenset({"id", "identifier", *REFERRING})
 """Columns of the tables that say whose the row is: the patient key stands behind them."""
 
 
@@ -69,7 +95,7 @@ class Places:
     def _traced(self, table: str, asked: pl.DataFrame) -> pl.DataFrame:
         """Return `_n`, `column` and the lineage of the row that told the column."""
         rows = self._tables.get(table, pl.DataFrame(schema=LINEAGE))
-        subject = next((name for name in PATIENT_COLUMNS_IN_ORDER if name in rows.columns), "id")
+        subject = next((name for name in REFERRING if name in rows.columns), "id")
         element = "data_element" if "data_element" in rows.columns else None
         lineage = rows.select(
             "id",
@@ -191,30 +217,6 @@ class Places:
                 )
             )
         return pl.concat(parts).unique("_key", keep="first", maintain_order=True)
-
-
-KEYS: Final = ("table", "id", "column")
-LINEAGE: Final = pl.Schema(
-    {
-        "id": pl.String,
-        "rule": pl.String,
-        "source_file": pl.String,
-        "source_row": pl.Int64,
-        "study": pl.String,
-        "centre": pl.String,
-    }
-)
-LENT: Final = pl.Schema(
-    {
-        "_key": pl.String,
-        "source_file": pl.String,
-        "file": pl.String,
-        "sheet": pl.String,
-        "row": pl.Int64,
-        "value": pl.String,
-    }
-)
-PATIENT_COLUMNS_IN_ORDER: Final = ("subject_id", "individual_id", "patient_id")
 
 
 def _behind(

@@ -34,7 +34,8 @@ def ask(
     """Ask the centre of `feed` about its findings (`found`, as `waiting` gives them), what warns included.
 
     `tables` are all records that were mapped, `holders` says how many rows wait with which. Where rules
-    block the feed, each of them is one question, and nothing is mended.
+    block the feed, each of them is one question, and nothing is mended. Raises `BrokenRuleError` where the
+    store does not know the run.
     """
     questions = [asked(found, audited, tables=tables, places=places, holders=holders)]
     questions.append(of_keys(feed, delivery.warnings))
