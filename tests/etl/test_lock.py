@@ -52,6 +52,13 @@ def test_an_error_frees_the_store(store: Engine) -> None:
         pass
 
 
+def test_a_store_that_was_let_go_is_free_at_once(store: Engine) -> None:
+    """As where a script runs one command after the other; a server takes its time to end a session."""
+    for _ in range(200):
+        with locked(store, since=SINCE):
+            pass
+
+
 def test_a_killed_process_frees_the_store(store: Engine, store_url: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, store_url], stdout=subprocess.PIPE, text=True

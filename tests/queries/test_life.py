@@ -111,6 +111,14 @@ def test_the_life_of_a_query(
     assert {query["column"]: query["status"] for query in queries(centre.engine)}["born"] == "accepted"
 
 
+def test_the_night_says_how_many_queries_wait(
+    centre: Centre, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    centre.deliver(*GOOD, BAD)
+    assert allpool(["nightly", *options]) == 1
+    assert "1 query waits for an answer or a decision: allpool queries list" in capsys.readouterr().out
+
+
 def test_a_waiver_ends_with_its_record(centre: Centre, options: list[str]) -> None:
     centre.deliver(*GOOD, ODD)
     centre.night()

@@ -63,6 +63,9 @@ def print_report(consortium: Consortium, report: NightReport[Any]) -> None:
     waiting = sum(result.waiting for result in report.feeds)
     if waiting:
         console.print(f"{waiting} entries wait in quarantine: allpool quarantine list", markup=False)
+    if report.queries:
+        asked = "1 query waits" if report.queries == 1 else f"{report.queries} queries wait"
+        console.print(f"{asked} for an answer or a decision: allpool queries list", markup=False)
     if report.candidates:
         pairs = "1 pair of patients" if report.candidates == 1 else f"{report.candidates} pairs of patients"
         console.print(f"{pairs} may be one person: allpool overlap list", markup=False)

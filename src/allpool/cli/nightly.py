@@ -49,18 +49,21 @@ def nightly(
     consortium.pseudonym_key()  # a night that cannot start leaves no empty store behind
     _check_plans(consortium)
     store = connect(consortium.store_url)
-    with progress("the night begins", quiet=as_json) as say:
-        report = run_night(
-            consortium,
-            store,
-            now=datetime.now(UTC),
-            watch=_Shown(say),
-            centres=centres,
-            dry_run=dry_run,
-            prepare=make_ready,
-            where=engine,
-            analyse=lambda at: _analyse(consortium, at),
-        )
+    try:
+        with progress("the night begins", quiet=as_json) as say:
+            report = run_night(
+                consortium,
+                store,
+                now=datetime.now(UTC),
+                watch=_Shown(say),
+                centres=centres,
+                dry_run=dry_run,
+                prepare=make_ready,
+                where=engine,
+                analyse=lambda at: _analyse(consortium, at),
+            )
+    finally:
+        store.dispose()
     if as_json:
         click.echo(json.dumps(_plain(report), ensure_ascii=False, default=str))
     else:
@@ -127,6 +130,7 @@ def _plain(report: NightReport[Any]) -> dict[str, Any]:
         "analysis": analysis,
         "data_docs": str(report.data_docs) if report.data_docs is not None else None,
         "candidates": report.candidates,
+        "queries": report.queries,
         "seconds": report.seconds,
         "exit_code": int(report.exit_code),
     }

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from allpool.errors import StoreError
 from allpool.models.engine import database_file
@@ -89,8 +90,11 @@ def _advisory_lock(engine: Engine, holder: Holder) -> Iterator[None]:
         try:
             yield
         finally:
-            # Given back to the pool, the session would keep the lock and the name.
-            connection.invalidate()
+            # The server ends a closed session when it comes to it, and would hold the lock until then; where
+            # the connection is broken, it has seen that, or will.
+            with suppress(SQLAlchemyError):
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_KEY})
+            connection.invalidate()  # given back to the pool, the session would keep the name
 
 
 def _session(connection: Connection) -> str:

@@ -38,6 +38,7 @@ from allpool.etl.feed import (
 from allpool.etl.linkage import is_due, link_patients, waiting_links
 from allpool.etl.lock import locked
 from allpool.etl.publish import publish
+from allpool.etl.queries.record import unsettled
 from allpool.etl.staging import clear, stage
 from allpool.etl.studies import FEED, load_studies, studies_hash, study_tables
 from allpool.mappings.compile import load_mapping, load_vocabulary
@@ -67,6 +68,8 @@ class NightReport(Generic[Result]):
     """Pairs of patients who may be one person and of whom nobody has decided."""
     data_docs: Path | None = None
     """First of the Data Docs' pages, where they were asked for and anything was audited."""
+    queries: int = 0
+    """Queries of the whole store that wait for an answer or a decision."""
 
 
 def run_night(
@@ -128,7 +131,8 @@ def run_night(
         code = ExitCode.NEEDS_A_PERSON if asks else ExitCode.OK
         with engine.begin() as connection:
             operations.finish_run(connection, run=run, status=_status(code), finished_at=_later(now, began))
-    return NightReport(run, results, analysis, perf_counter() - began, code, candidates, pages)
+            asked = unsettled(connection)
+    return NightReport(run, results, analysis, perf_counter() - began, code, candidates, pages, asked)
 
 
 def _docs(consortium: Consortium, run: int, now: datetime) -> NightDocs | None:

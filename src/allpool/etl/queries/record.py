@@ -79,14 +79,18 @@ def record(
         [anew.select("id", status=pl.lit(OPEN)), gone.select("id", status=pl.lit(MENDED))]
     ).with_columns(at=at, run=run)
     append_events(connection, events)
-    own = QUERY.c.feed == feed
-    waiting = select(func.count()).select_from(QUERY).where(own, QUERY.c.status.in_(UNSETTLED))
     return Recorded(
         opened=anew.height,
         again=seen.height - anew.height,
         mended=gone.height,
-        unsettled=int(connection.scalar(waiting) or 0),
+        unsettled=unsettled(connection, feed=feed),
     )
+
+
+def unsettled(connection: Connection, *, feed: str | None = None) -> int:
+    """Return how many queries wait for an answer or a decision; with `feed` those of that one."""
+    query = select(func.count()).select_from(QUERY).where(QUERY.c.status.in_(UNSETTLED))
+    return int(connection.scalar(query if feed is None else query.where(QUERY.c.feed == feed)) or 0)
 
 
 def append_events(connection: Connection, events: pl.DataFrame) -> None:
